@@ -1,0 +1,5 @@
+module github.com/postrider/postrider
+
+go 1.25
+
+require code.dny.dev/ssrf v0.3.0 // indirect
