@@ -2,4 +2,7 @@ module github.com/postrider/postrider
 
 go 1.25
 
-require code.dny.dev/ssrf v0.3.0 // indirect
+require (
+	code.dny.dev/ssrf v0.3.0 // indirect
+	github.com/cenkalti/backoff/v4 v4.3.0 // indirect
+)

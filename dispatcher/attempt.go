@@ -1,0 +1,242 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/postrider/postrider/internal/egress"
+	"github.com/postrider/postrider/signer"
+	"github.com/postrider/postrider/store"
+)
+
+// job is one claimed delivery on its way through an attempt.
+type job struct {
+	delivery store.Delivery
+	event    *store.Event
+	endpoint *store.Endpoint
+	flight   *flight
+	// suspect: the delivery is tried alone (see CrashPolicy).
+	suspect bool
+}
+
+// attempt makes one attempt and hands its outcome to the settler.
+func (r *run) attempt(j *job) {
+	defer r.attempts.Done()
+	defer func() {
+		// Only a bug can bring us here: what hosts supply is guarded where it is
+		// called. The lease runs out, and the delivery is tried again.
+		if p := recover(); p != nil {
+			r.e.cfg.logger.Error("attempt panicked", "delivery", j.delivery.ID, "panic", p, "stack", string(debug.Stack()))
+			r.e.lanes.finish(j.flight, landedUnsent, time.Now())
+		}
+	}()
+	e := r.e
+	t, err := e.target(r.ctx, j.endpoint)
+	if err != nil {
+		// The keyring does not answer, or lacks a key that another process has:
+		// no fault of the receiver, and no retry is used up.
+		e.cfg.logger.Error("endpoint cannot be opened", "endpoint", j.endpoint.ID, "error", err)
+		e.lanes.finish(j.flight, landedUnsent, time.Now())
+		r.settler.add(j, outcome{state: StatePending, delay: keyringDelay, reason: CodeUnsendable})
+		return
+	}
+	a, result, how := e.send(r.ctx, t, j)
+	e.lanes.finish(j.flight, how, time.Now())
+	if result.Code == CodeInterrupted {
+		r.settler.add(j, outcome{state: StatePending, reason: CodeInterrupted, attempt: a, free: true})
+		return
+	}
+	e.observers.attempted(r.ctx, j.delivery, a)
+	v := e.callClassify(result)
+	o := e.judge(t, j, result, v)
+	o.attempt = a
+	r.settler.add(j, o)
+	if v.Action == ActionDisable {
+		e.disableGone(r.ctx, j.endpoint)
+	}
+}
+
+// keyringDelay is how long a delivery rests whose endpoint cannot be opened.
+const keyringDelay = 30 * time.Second
+
+// send signs and posts, and returns the record of it.
+func (e *Engine) send(ctx context.Context, t *target, j *job) (*store.Attempt, Result, landing) {
+	now := time.Now()
+	a := &store.Attempt{Number: j.delivery.Attempts + 1, DeliveryID: j.delivery.ID, StartedAt: now.UTC(), URL: t.shown}
+	result := Result{Try: j.delivery.Tries + 1}
+	h, err := e.header(ctx, t, j.event, now)
+	if err != nil {
+		a.Code, a.Error = CodeUnsendable, egress.Text(err.Error(), 512)
+		a.Duration = time.Since(now)
+		result.Code, result.Err = CodeUnsendable, err
+		return a, result, landedUnsent
+	}
+	a.RequestHeader = e.recordHeader(h, t, j.event)
+	res := egress.Do(ctx, e.transport, egress.Request{URL: t.url, Header: h, Body: j.event.Body},
+		egress.Limits{Timeout: e.cfg.timeout, MaxBody: e.cfg.maxResponseBody})
+
+	a.Duration = res.Timings.Total
+	a.Status = res.Status
+	a.ResponseBody, a.Truncated = res.Body, res.Truncated
+	if res.RemoteAddr.IsValid() {
+		a.RemoteAddr = res.RemoteAddr.String()
+	}
+	if len(res.Header) > 0 {
+		a.ResponseHeader = make([]store.Header, len(res.Header))
+		for i, f := range res.Header {
+			a.ResponseHeader[i] = store.Header(f)
+		}
+	}
+	a.Timings = store.Timings{
+		DNS: res.Timings.DNS, Connect: res.Timings.Connect, TLS: res.Timings.TLS,
+		FirstByte: res.Timings.FirstByte, Reused: res.Reused,
+	}
+	a.Code = codeOf(&res)
+	result.Status, result.Code, result.Err = res.Status, a.Code, res.Err
+	if res.Err != nil {
+		a.Error = res.Err.Error()
+	}
+	if res.RetryAfter != "" {
+		if d, ok := egress.RetryAfter(res.RetryAfter, time.Now()); ok {
+			result.RetryAfter = min(d, e.cfg.maxRetryAfter)
+		}
+	}
+	how := landedAnswered
+	if a.Code == CodeTimeout {
+		how = landedSilent
+	}
+	return a, result, how
+}
+
+// header builds the header of an attempt. It is made anew for each, because
+// net/http may still read it when the answer is already there.
+func (e *Engine) header(ctx context.Context, t *target, ev *store.Event, now time.Time) (h http.Header, err error) {
+	if t.err != nil {
+		return nil, t.err
+	}
+	h = make(http.Header, len(t.custom)+4)
+	values := make([]string, 0, len(t.custom)+1)
+	set := func(name, value string) {
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	set("Content-Type", ev.ContentType)
+	for _, f := range t.custom {
+		set(f.Name, f.Value)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("dispatcher: signer panicked: %v", p)
+		}
+	}()
+	var retiring []signer.Secret
+	if len(t.retiring) > 0 {
+		retiring = t.signing(now)
+	}
+	err = e.cfg.signer.Sign(ctx, h, signer.Message{ID: ev.ID, Time: now, Body: ev.Body}, t.active, retiring)
+	return h, err
+}
+
+// recordHeader lists what was sent, without the endpoint's own values.
+func (e *Engine) recordHeader(h http.Header, t *target, ev *store.Event) []store.Header {
+	record := make([]store.Header, 0, 1+len(t.recorded)+len(e.reserved))
+	record = append(record, store.Header{Name: "Content-Type", Value: ev.ContentType})
+	record = append(record, t.recorded...)
+	for _, name := range e.reserved {
+		if v := h[name]; len(v) > 0 {
+			record = append(record, store.Header{Name: name, Value: v[0]})
+		}
+	}
+	return record
+}
+
+// codeOf names the outcome of an attempt.
+func codeOf(res *egress.Response) Code {
+	switch res.Class {
+	case egress.ClassNone:
+		switch {
+		case res.Status >= 200 && res.Status < 300:
+			return CodeOK
+		case res.Status >= 300 && res.Status < 400:
+			return CodeRedirect
+		}
+		return CodeHTTPStatus
+	case egress.ClassTimeout:
+		return CodeTimeout
+	case egress.ClassCanceled:
+		return CodeInterrupted
+	case egress.ClassBlocked:
+		return CodeBlocked
+	case egress.ClassDNS:
+		return CodeDNS
+	case egress.ClassConnect:
+		return CodeConnect
+	case egress.ClassTLS:
+		return CodeTLS
+	case egress.ClassProtocol, egress.ClassHeaderTooLarge:
+		return CodeProtocol
+	}
+	return CodeBroken
+}
+
+// judge turns a verdict into what is to be stored.
+func (e *Engine) judge(t *target, j *job, result Result, v Verdict) outcome {
+	reason := v.Reason
+	if reason == "" {
+		reason = result.Code
+	}
+	switch v.Action {
+	case ActionDeliver:
+		return outcome{state: StateDelivered, reason: reason}
+	case ActionFail, ActionDisable:
+		return outcome{state: StateFailed, reason: reason}
+	}
+	delay, again := e.callRetry(t.retry, result.Try, seedOf(j.delivery.ID))
+	if !again {
+		return outcome{state: StateFailed, reason: reason}
+	}
+	return outcome{state: StatePending, delay: max(delay, v.After, 0), reason: reason}
+}
+
+// callRetry contains panics of the host's policy.
+func (e *Engine) callRetry(p RetryPolicy, retry int, seed uint64) (d time.Duration, again bool) {
+	defer func() {
+		if x := recover(); x != nil {
+			e.cfg.logger.Error("retry policy panicked", "panic", x, "stack", string(debug.Stack()))
+			d, again = DefaultRetry().Delay(retry, seed)
+		}
+	}()
+	return p.Delay(retry, seed)
+}
+
+// seedOf is FNV-1a: the same in every process.
+func seedOf(id string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(id) {
+		h = (h ^ uint64(id[i])) * 1099511628211
+	}
+	return h
+}
+
+// disableGone disables an endpoint that answered 410, unless it was given
+// another URL or status meanwhile.
+func (e *Engine) disableGone(ctx context.Context, tried *store.Endpoint) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	now, err := e.store.Endpoint(ctx, tried.Tenant, tried.ID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (now.URL != tried.URL || now.Status != EndpointActive) {
+		return
+	}
+	if err == nil {
+		err = e.setStatus(ctx, tried.Tenant, tried.ID, EndpointDisabled, CodeGone, EndpointWasDisabled)
+	}
+	if err != nil {
+		// The next delivery gets the same answer and tries this again.
+		e.cfg.logger.Error("endpoint that is gone could not be disabled", "endpoint", tried.ID, "error", err)
+		e.observers.storeFailed(ctx, "disable", err)
+	}
+}

@@ -1,0 +1,147 @@
+package dispatcher
+
+import (
+	"context"
+	"time"
+
+	"github.com/postrider/postrider/store"
+)
+
+const (
+	// maxClaim and maxClaimBytes bound a batch.
+	maxClaim      = 256
+	maxClaimBytes = 16 << 20
+)
+
+// claimLoop takes deliveries for as long as ctx lasts, no more than there are
+// free places, and starts an attempt for each.
+func (r *run) claimLoop(ctx context.Context) {
+	retry := newStoreBackoff()
+	lanes := r.e.lanes
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var last time.Time
+	for ctx.Err() == nil {
+		claimed := false
+		// When places are scarce, more of them are worth waiting for: a claim
+		// costs the same for one as for many.
+		if !lanes.scarce() || time.Since(last) >= batchPatience {
+			for _, c := range [...]class{fast, slow} {
+				if wait := r.settler.backlogged(); wait != nil {
+					select {
+					case <-wait:
+					case <-ctx.Done():
+						return
+					}
+				}
+				p := lanes.pick(c, time.Now(), maxClaim)
+				if p == nil {
+					continue
+				}
+				if err := r.claim(ctx, p); err != nil {
+					if ctx.Err() != nil {
+						return
+					}
+					if !sleep(ctx, r.e.storeFailed(ctx, "claim", err, retry)) {
+						return
+					}
+					continue
+				}
+				retry.Reset()
+				claimed = true
+			}
+			last = time.Now()
+		}
+		if claimed {
+			continue
+		}
+		var due <-chan time.Time
+		if d, ok := lanes.wait(time.Now()); ok {
+			timer.Reset(d)
+			due = timer.C
+		}
+		select {
+		case <-lanes.signal:
+		case <-due:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// claim takes one batch. It does not end with ctx: what is claimed must be
+// attempted or given back.
+func (r *run) claim(ctx context.Context, p *picked) error {
+	callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	batch, err := r.e.store.Claim(callCtx, store.ClaimParams{
+		Lanes: p.ask, Max: p.max, MaxBytes: maxClaimBytes, Lease: r.e.lease(),
+	})
+	cancel()
+	now := time.Now()
+	if err != nil {
+		r.e.lanes.unclaimed(p, now)
+		return err
+	}
+	flights := r.e.lanes.claimed(p, &batch, now)
+	for i := range batch.Deliveries {
+		c := &batch.Deliveries[i]
+		j := &job{
+			delivery: c.Delivery, flight: &flights[i],
+			event: &batch.Events[c.Event], endpoint: &batch.Endpoints[c.Endpoint],
+		}
+		if ctx.Err() != nil {
+			r.giveBack(j)
+			continue
+		}
+		r.start(ctx, j, c.Expired, batch.Now)
+	}
+	return nil
+}
+
+// start begins an attempt, unless there is a reason not to send.
+func (r *run) start(ctx context.Context, j *job, expired bool, storeNow time.Time) {
+	e, d := r.e, &j.delivery
+	if expired {
+		e.cfg.logger.Warn("lease expired", "delivery", d.ID, "endpoint", d.EndpointID, "expiries", d.Expiries)
+		e.observers.leaseExpired(ctx, *d)
+	}
+	if r.settler.reclaimed(d) {
+		// Its outcome is here and could not be stored in time: it is stored under
+		// the new token, and nothing is sent again.
+		e.lanes.finish(j.flight, landedUnsent, time.Now())
+		return
+	}
+	o, send := r.mayNotSend(j, expired, storeNow)
+	if !send {
+		e.lanes.finish(j.flight, landedUnsent, time.Now())
+		r.settler.add(j, o)
+		return
+	}
+	r.attempts.Add(1)
+	if j.suspect {
+		go r.attemptAlone(j)
+		return
+	}
+	go r.attempt(j)
+}
+
+func (r *run) giveBack(j *job) {
+	r.e.lanes.finish(j.flight, landedUnsent, time.Now())
+	r.settler.add(j, outcome{state: StatePending})
+}
+
+// mayNotSend returns the outcome of a delivery that is not to be sent now, or
+// that it is.
+func (r *run) mayNotSend(j *job, expired bool, storeNow time.Time) (outcome, bool) {
+	cancelled := func(reason Code) (outcome, bool) { return outcome{state: StateCancelled, reason: reason}, false }
+	switch {
+	case !j.endpoint.DeletedAt.IsZero():
+		return cancelled(CodeEndpointDeleted)
+	case j.endpoint.Status == EndpointDisabled:
+		return cancelled(CodeEndpointDisabled)
+	case !j.event.Until.IsZero() && !storeNow.Before(j.event.Until):
+		return cancelled(CodeExpired)
+	case len(j.event.Body) == 0:
+		return cancelled(CodePurged)
+	}
+	return r.checkCrashes(j, expired)
+}

@@ -1,0 +1,41 @@
+// Package dispatcher gives a Go backend outbound webhooks, in process: it
+// registers endpoints, signs, delivers, retries and lets the host inspect what
+// happened, over a store that the host chooses.
+//
+//	hooks, err := dispatcher.New(memstore.New())
+//	ep, secret, err := hooks.Register(ctx, dispatcher.EndpointConfig{
+//		Name: "Billing", URL: "https://example.com/hooks", Events: []string{"invoice.*"},
+//	})
+//	go hooks.Run(ctx)
+//	rcpt, err := hooks.Publish(ctx, dispatcher.Event{Type: "invoice.paid", Payload: invoice})
+//
+// # What is promised
+//
+// When Publish returns nil, the event and its deliveries are as durable as the
+// store makes them, and each delivery reaches a terminal state. Delivery is at
+// least once: an attempt that was in flight when the process died, or whose
+// outcome could not be stored before its lease ran out, may be repeated.
+// Receivers recognise a repeat by the event id, which never changes.
+//
+// An event is encoded once, at Publish, into the bytes that every attempt signs
+// and sends. Only the timestamp of the signature is fresh for each attempt.
+//
+// # Tenants
+//
+// An [Engine] is the [Dispatcher] of the tenant "". [Engine.Tenant] returns
+// that of another one; a tenant sees its own endpoints, events and deliveries
+// and nobody else's.
+//
+// # Safety
+//
+// Only https URLs with a valid certificate and public addresses are reached,
+// unless [WithPlainHTTP] and [WithPrivateAddresses] say otherwise. The address
+// is checked when it is dialled, after name resolution. Redirects are not
+// followed. Secrets and custom headers are sealed before the store sees them
+// ([WithKeyring]) and never appear in errors, logs or recorded attempts.
+//
+// # Errors
+//
+// Bad input gets a [*ValidationError] that names field and reason; nothing is
+// written then. [store.ErrNotFound] and [store.ErrConflict] are for errors.Is.
+package dispatcher

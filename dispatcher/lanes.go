@@ -1,0 +1,480 @@
+package dispatcher
+
+import (
+	"container/heap"
+	"sync"
+	"time"
+
+	"github.com/postrider/postrider/store"
+)
+
+// lanes is what the engine knows of the queues of endpoints: which have work,
+// when, and how many deliveries of each may be under way. It decides what to
+// claim; it does no I/O and starts no goroutine. All times are of the process's
+// clock.
+//
+// Attempts are of two classes. A fast one takes one of maxActive places. One
+// that has been under way for slowAfter gives its place back and becomes a slow
+// one, of which there may be maxSlow; and the deliveries of its endpoint are
+// claimed as slow ones until one of them is quick. So endpoints that hang fill
+// the slow places and no others.
+type lanes struct {
+	maxActive  int
+	maxSlow    int
+	defaultCap int
+	slowAfter  time.Duration
+
+	// signal tells the claiming goroutine that pick may have something.
+	signal chan struct{}
+
+	mu    sync.Mutex
+	byID  map[string]*lane
+	timed laneHeap
+	// ready holds lanes with due work and room, by class.
+	ready [2]laneQueue
+	// flying counts the attempts under way, by class.
+	flying [2]int
+	// The fast attempts under way, in order of their start.
+	oldest, newest *flight
+}
+
+type class uint8
+
+const (
+	fast class = 0
+	slow class = 1
+)
+
+// slowFactor is how many slow attempts there may be for each fast one.
+const slowFactor = 8
+
+// firstLimit is how many deliveries of a lane may be under way before it has
+// shown that it answers.
+const firstLimit = 2
+
+// laneMemory is how many lanes are remembered before idle ones are forgotten.
+const laneMemory = 10_000
+
+// lane is the queue of one endpoint as the engine sees it.
+type lane struct {
+	id string
+	// next is when there is work; zero means that none is known of.
+	next time.Time
+	// woken is the earliest wake-up while the lane was being claimed.
+	woken time.Time
+	place lanePlace
+	heap  int // index in timed
+	class class
+	// limit is how many may be under way now, cap how many ever.
+	limit, cap int
+	flying     int
+	// took is what the claim under way has brought.
+	took int
+}
+
+type lanePlace uint8
+
+const (
+	placeNone lanePlace = iota // no work, or no room
+	placeReady
+	placeTimed
+	placeClaiming
+)
+
+// flight is one attempt under way.
+type flight struct {
+	lane       *lane
+	class      class
+	start      time.Time
+	prev, next *flight // among the fast ones
+}
+
+func newLanes(maxActive, defaultCap int, slowAfter time.Duration) *lanes {
+	return &lanes{
+		maxActive: maxActive, maxSlow: maxActive * slowFactor, defaultCap: defaultCap, slowAfter: slowAfter,
+		signal: make(chan struct{}, 1),
+		byID:   make(map[string]*lane),
+	}
+}
+
+func (s *lanes) notify() {
+	select {
+	case s.signal <- struct{}{}:
+	default:
+	}
+}
+
+// wake notes that a lane has work at a time.
+func (s *lanes) wake(id string, at time.Time) {
+	s.mu.Lock()
+	s.note(id, at, time.Now())
+	s.mu.Unlock()
+	s.notify()
+}
+
+func (s *lanes) wakeAll(refs []store.DeliveryRef, at time.Time) {
+	if len(refs) == 0 {
+		return
+	}
+	s.mu.Lock()
+	now := time.Now()
+	for i := range refs {
+		s.note(refs[i].EndpointID, at, now)
+	}
+	s.mu.Unlock()
+	s.notify()
+}
+
+// seen notes what the store said of lanes; storeNow is the store's time then.
+func (s *lanes) seen(found []store.LaneAt, storeNow time.Time) {
+	if len(found) == 0 {
+		return
+	}
+	s.mu.Lock()
+	now := time.Now()
+	for _, f := range found {
+		if !f.Next.IsZero() {
+			s.note(f.ID, now.Add(f.Next.Sub(storeNow)), now)
+		}
+	}
+	s.mu.Unlock()
+	s.notify()
+}
+
+func (s *lanes) note(id string, at, now time.Time) {
+	l := s.byID[id]
+	if l == nil {
+		l = &lane{id: id, cap: s.defaultCap, limit: min(firstLimit, s.defaultCap)}
+		s.byID[id] = l
+	}
+	if l.place == placeClaiming {
+		if l.woken.IsZero() || at.Before(l.woken) {
+			l.woken = at
+		}
+		return
+	}
+	if l.next.IsZero() || at.Before(l.next) {
+		l.next = at
+		s.put(l, now)
+	}
+}
+
+// put files a lane where it belongs. It is not being claimed.
+func (s *lanes) put(l *lane, now time.Time) {
+	switch l.place {
+	case placeReady:
+		return // pick looks again when its turn comes
+	case placeTimed:
+		heap.Remove(&s.timed, l.heap)
+	}
+	l.place = placeNone
+	due := !l.next.IsZero() && !l.next.After(now)
+	switch {
+	case l.next.IsZero():
+		if l.flying == 0 && l.class == fast && len(s.byID) > laneMemory {
+			delete(s.byID, l.id)
+		}
+	case !due:
+		l.place = placeTimed
+		heap.Push(&s.timed, l)
+	case l.worthwhile():
+		l.place = placeReady
+		s.ready[l.class].push(l)
+	}
+}
+
+// worthwhile tells whether there is enough room to claim for. A little patience
+// makes batches; a slow lane has no time to lose.
+func (l *lane) worthwhile() bool {
+	room := l.limit - l.flying
+	return room > 0 && (room*4 >= l.limit || l.class == slow)
+}
+
+// picked is what to claim next.
+type picked struct {
+	class class
+	lanes []*lane
+	ask   []store.Lane
+	max   int
+}
+
+// maxPick bounds the lanes of one claim.
+const maxPick = 256
+
+// pick returns the lanes to claim from now, marked as being claimed; claimed or
+// unclaimed must follow. It returns nil if there is nothing to do.
+func (s *lanes) pick(c class, now time.Time, maxBatch int) *picked {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advance(now)
+	free := s.free(c)
+	if free <= 0 || s.ready[c].len() == 0 {
+		return nil
+	}
+	p := &picked{class: c, max: min(free, maxBatch)}
+	for len(p.lanes) < maxPick && s.ready[c].len() > 0 {
+		l := s.ready[c].pop()
+		l.place = placeNone
+		if l.class != c || l.next.IsZero() || l.next.After(now) || !l.worthwhile() {
+			s.put(l, now)
+			continue
+		}
+		l.place, l.took = placeClaiming, 0
+		p.lanes = append(p.lanes, l)
+		p.ask = append(p.ask, store.Lane{ID: l.id, N: min(l.limit-l.flying, p.max)})
+	}
+	if len(p.lanes) == 0 {
+		return nil
+	}
+	return p
+}
+
+func (s *lanes) free(c class) int {
+	if c == slow {
+		return s.maxSlow - s.flying[slow]
+	}
+	return s.maxActive - s.flying[fast]
+}
+
+// advance brings the book up to now: work that has become due, attempts that
+// have become slow.
+func (s *lanes) advance(now time.Time) {
+	for len(s.timed) > 0 && !s.timed[0].next.After(now) {
+		s.put(s.timed[0], now)
+	}
+	for f := s.oldest; f != nil && now.Sub(f.start) >= s.slowAfter && s.flying[slow] < s.maxSlow; f = s.oldest {
+		s.unlink(f)
+		f.class = slow
+		s.flying[fast]--
+		s.flying[slow]++
+		f.lane.class = slow
+	}
+}
+
+// claimed takes in the answer to a claim and returns a flight for each delivery
+// of the batch, in its order.
+func (s *lanes) claimed(p *picked, b *store.Batch, now time.Time) []flight {
+	flights := make([]flight, len(b.Deliveries))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range b.Deliveries {
+		d := &b.Deliveries[i]
+		l := s.byID[d.Delivery.EndpointID]
+		if l == nil { // a store that returned what it was not asked for
+			l = &lane{id: d.Delivery.EndpointID, cap: s.defaultCap, limit: 1}
+			s.byID[l.id] = l
+		}
+		f := &flights[i]
+		f.lane, f.class, f.start = l, p.class, now
+		l.flying++
+		l.took++
+		s.flying[p.class]++
+		if p.class == fast {
+			s.link(f)
+		}
+	}
+	for i := range b.Endpoints {
+		if l := s.byID[b.Endpoints[i].ID]; l != nil {
+			l.cap = s.defaultCap
+			if own := b.Endpoints[i].MaxInFlight; own > 0 {
+				l.cap = own
+			}
+			l.limit = min(l.limit, l.cap)
+		}
+	}
+	visited := make(map[string]time.Time, len(b.Visited))
+	for _, v := range b.Visited {
+		next := v.Next
+		if !next.IsZero() {
+			next = now.Add(next.Sub(b.Now))
+		}
+		visited[v.ID] = next
+	}
+	for _, l := range p.lanes {
+		if next, ok := visited[l.id]; ok {
+			if l.took == 0 && !next.IsZero() && !next.After(now) {
+				// Due, and yet not to be had: another process is at it.
+				next = now.Add(contendedDelay)
+			}
+			l.next = next
+		}
+		s.release(l, now)
+	}
+	return flights
+}
+
+// contendedDelay is how long to leave a lane whose due work others hold.
+const contendedDelay = 10 * time.Millisecond
+
+// unclaimed puts the lanes back after a claim that failed.
+func (s *lanes) unclaimed(p *picked, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range p.lanes {
+		s.release(l, now)
+	}
+}
+
+func (s *lanes) release(l *lane, now time.Time) {
+	if !l.woken.IsZero() && (l.next.IsZero() || l.woken.Before(l.next)) {
+		l.next = l.woken
+	}
+	l.woken = time.Time{}
+	l.place = placeNone
+	s.put(l, now)
+}
+
+// landing says how an attempt went, as far as its lane is concerned.
+type landing uint8
+
+const (
+	// landedUnsent: nothing was sent; it says nothing about the endpoint.
+	landedUnsent landing = iota
+	landedAnswered
+	// landedSilent: the endpoint did not answer in time.
+	landedSilent
+)
+
+// finish ends a flight.
+func (s *lanes) finish(f *flight, how landing, now time.Time) {
+	s.mu.Lock()
+	l := f.lane
+	l.flying--
+	s.flying[f.class]--
+	if f.class == fast {
+		s.unlink(f)
+	}
+	switch {
+	case how == landedSilent:
+		l.limit = 1
+	case how == landedAnswered && l.limit < l.cap:
+		l.limit++ // one for each answer: doubles with every round
+	}
+	if how == landedAnswered && l.class == slow && now.Sub(f.start) < s.slowAfter {
+		l.class = fast
+	}
+	if l.place == placeNone {
+		s.put(l, now)
+	}
+	worth := (s.ready[fast].len() > 0 && s.free(fast)*4 >= s.maxActive) || (s.ready[slow].len() > 0 && s.free(slow) > 0)
+	s.mu.Unlock()
+	if worth {
+		s.notify()
+	}
+}
+
+// wait returns how long the claiming goroutine may sleep: until work becomes
+// due, an attempt becomes slow, or, where there is work and little room, for a
+// moment in which more room may come. ok is false if only a signal can change
+// anything.
+func (s *lanes) wait(now time.Time) (d time.Duration, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	consider := func(at time.Duration) {
+		if at = max(at, 0); !ok || at < d {
+			d, ok = at, true
+		}
+	}
+	if len(s.timed) > 0 {
+		consider(s.timed[0].next.Sub(now))
+	}
+	if s.ready[fast].len() > 0 {
+		if s.free(fast) > 0 {
+			consider(batchPatience)
+		} else if s.oldest != nil && s.flying[slow] < s.maxSlow {
+			consider(s.oldest.start.Add(s.slowAfter).Sub(now))
+		}
+	}
+	return d, ok
+}
+
+// batchPatience is how long to wait for more free places when there are few.
+const batchPatience = time.Millisecond
+
+// scarce tells that so few places are free that waiting for more is worthwhile.
+func (s *lanes) scarce() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	free := s.free(fast)
+	return s.ready[fast].len() > 0 && free > 0 && free*4 < s.maxActive
+}
+
+// link and unlink keep the list of fast flights.
+func (s *lanes) link(f *flight) {
+	f.prev, f.next = s.newest, nil
+	if s.newest != nil {
+		s.newest.next = f
+	} else {
+		s.oldest = f
+	}
+	s.newest = f
+}
+
+func (s *lanes) unlink(f *flight) {
+	if f.prev != nil {
+		f.prev.next = f.next
+	} else {
+		s.oldest = f.next
+	}
+	if f.next != nil {
+		f.next.prev = f.prev
+	} else {
+		s.newest = f.prev
+	}
+	f.prev, f.next = nil, nil
+}
+
+// laneHeap orders lanes by their next time.
+type laneHeap []*lane
+
+func (h laneHeap) Len() int           { return len(h) }
+func (h laneHeap) Less(i, j int) bool { return h[i].next.Before(h[j].next) }
+func (h laneHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].heap, h[j].heap = i, j
+}
+
+// Push implements heap.Interface.
+func (h *laneHeap) Push(x any) {
+	l := x.(*lane)
+	l.heap = len(*h)
+	*h = append(*h, l)
+}
+
+// Pop implements heap.Interface.
+func (h *laneHeap) Pop() any {
+	last := len(*h) - 1
+	l := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return l
+}
+
+// laneQueue is a queue in a ring.
+type laneQueue struct {
+	ring []*lane
+	head int
+	n    int
+}
+
+func (q *laneQueue) len() int { return q.n }
+
+func (q *laneQueue) push(l *lane) {
+	if q.n == len(q.ring) {
+		grown := make([]*lane, max(16, 2*q.n))
+		for i := range q.n {
+			grown[i] = q.ring[(q.head+i)%len(q.ring)]
+		}
+		q.ring, q.head = grown, 0
+	}
+	q.ring[(q.head+q.n)%len(q.ring)] = l
+	q.n++
+}
+
+func (q *laneQueue) pop() *lane {
+	l := q.ring[q.head]
+	q.ring[q.head] = nil
+	q.head = (q.head + 1) % len(q.ring)
+	q.n--
+	return l
+}

@@ -1,0 +1,147 @@
+package dispatcher
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/postrider/postrider/store"
+)
+
+// Observer is told what happens. Every field is optional. Calls come from the
+// engine's own goroutines, several at once: they must be quick and safe for
+// concurrent use. A panic is contained and logged. What they are given is
+// shared and must not be changed.
+type Observer struct {
+	// Published: an event was stored with these deliveries. In a transaction of
+	// the host, which may still be rolled back.
+	Published func(ctx context.Context, e PublishedEvent, deliveries []DeliveryRef)
+	// Attempted: an attempt ended. Its outcome is not yet stored.
+	Attempted func(ctx context.Context, d Delivery, a Attempt)
+	// Delivered, Failed and Cancelled: the delivery reached this state, and that
+	// is stored. d.Reason says why.
+	Delivered func(ctx context.Context, d Delivery)
+	Failed    func(ctx context.Context, d Delivery)
+	Cancelled func(ctx context.Context, d Delivery)
+	// Retrying: the delivery will be tried again at d.VisibleAt, and that is
+	// stored.
+	Retrying func(ctx context.Context, d Delivery)
+	// LeaseExpired: a process claimed the delivery and did not say what became
+	// of it. An attempt of unknown outcome may have been made.
+	LeaseExpired func(ctx context.Context, d Delivery)
+	// OutcomeLost: the delivery was claimed, requeued, cancelled or purged by
+	// others before its outcome was stored.
+	OutcomeLost func(ctx context.Context, d Delivery)
+	// EndpointChanged: an endpoint was registered, updated, paused, resumed,
+	// disabled (also by a 410 answer) or deleted through this engine.
+	EndpointChanged func(ctx context.Context, e Endpoint, change EndpointChange)
+	// StoreFailed: a call of the engine to the store failed; it will be repeated.
+	StoreFailed func(ctx context.Context, operation string, err error)
+}
+
+// EndpointChange names a change of an endpoint.
+type EndpointChange string
+
+// The changes of an endpoint.
+const (
+	EndpointRegistered    EndpointChange = "registered"
+	EndpointUpdated       EndpointChange = "updated"
+	EndpointSecretRotated EndpointChange = "secret_rotated"
+	EndpointWasPaused     EndpointChange = "paused"
+	EndpointWasResumed    EndpointChange = "resumed"
+	EndpointWasDisabled   EndpointChange = "disabled"
+	EndpointWasDeleted    EndpointChange = "deleted"
+)
+
+// observers calls every observer, containing panics. It is a value so that the
+// engine's code reads as if there were one that is always set.
+type observers struct {
+	list []Observer
+	log  *slog.Logger
+}
+
+func (o observers) each(name string, call func(*Observer)) {
+	for i := range o.list {
+		o.guard(name, &o.list[i], call)
+	}
+}
+
+func (o observers) guard(name string, ob *Observer, call func(*Observer)) {
+	defer func() {
+		if p := recover(); p != nil {
+			o.log.Error("observer panicked", "callback", name, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	call(ob)
+}
+
+func (o observers) published(ctx context.Context, e store.Event, refs []DeliveryRef) {
+	if len(o.list) == 0 {
+		return
+	}
+	o.each("Published", func(ob *Observer) {
+		if ob.Published != nil {
+			ob.Published(ctx, e, refs)
+		}
+	})
+}
+
+func (o observers) attempted(ctx context.Context, d Delivery, a *Attempt) {
+	if len(o.list) == 0 {
+		return
+	}
+	o.each("Attempted", func(ob *Observer) {
+		if ob.Attempted != nil {
+			ob.Attempted(ctx, d, *a)
+		}
+	})
+}
+
+// settled tells of the state that was stored.
+func (o observers) settled(ctx context.Context, d Delivery) {
+	if len(o.list) == 0 {
+		return
+	}
+	name, pick := "Retrying", func(ob *Observer) func(context.Context, Delivery) { return ob.Retrying }
+	switch d.State {
+	case StateDelivered:
+		name, pick = "Delivered", func(ob *Observer) func(context.Context, Delivery) { return ob.Delivered }
+	case StateFailed:
+		name, pick = "Failed", func(ob *Observer) func(context.Context, Delivery) { return ob.Failed }
+	case StateCancelled:
+		name, pick = "Cancelled", func(ob *Observer) func(context.Context, Delivery) { return ob.Cancelled }
+	}
+	o.delivery(ctx, name, d, pick)
+}
+
+func (o observers) leaseExpired(ctx context.Context, d Delivery) {
+	o.delivery(ctx, "LeaseExpired", d, func(ob *Observer) func(context.Context, Delivery) { return ob.LeaseExpired })
+}
+
+func (o observers) outcomeLost(ctx context.Context, d Delivery) {
+	o.delivery(ctx, "OutcomeLost", d, func(ob *Observer) func(context.Context, Delivery) { return ob.OutcomeLost })
+}
+
+func (o observers) delivery(ctx context.Context, name string, d Delivery, pick func(*Observer) func(context.Context, Delivery)) {
+	o.each(name, func(ob *Observer) {
+		if f := pick(ob); f != nil {
+			f(ctx, d)
+		}
+	})
+}
+
+func (o observers) endpointChanged(ctx context.Context, e Endpoint, c EndpointChange) {
+	o.each("EndpointChanged", func(ob *Observer) {
+		if ob.EndpointChanged != nil {
+			ob.EndpointChanged(ctx, e, c)
+		}
+	})
+}
+
+func (o observers) storeFailed(ctx context.Context, operation string, err error) {
+	o.each("StoreFailed", func(ob *Observer) {
+		if ob.StoreFailed != nil {
+			ob.StoreFailed(ctx, operation, err)
+		}
+	})
+}

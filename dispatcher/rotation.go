@@ -1,0 +1,134 @@
+package dispatcher
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/postrider/postrider/signer"
+	"github.com/postrider/postrider/store"
+)
+
+// Rotation says how a secret is replaced. The zero value generates a secret
+// and takes the defaults.
+//
+// If the dispatcher's signer can carry two signatures ([signer.Signer]
+// MultiSecret), the new secret signs at once and the old one signs beside it
+// until Grace has passed, so that receivers can change over in between. If it
+// cannot, the new secret is only prepared: hand it to the receiver, let it
+// accept both, and then call SwitchSecret.
+type Rotation struct {
+	// Secret is used instead of a generated one if it is set.
+	Secret signer.Secret
+	// Grace is how long the old secret goes on signing; default 24 h, at most
+	// 90 days. [NoGrace] ends it at once.
+	Grace time.Duration
+	// Prepare asks for preparing, and for SwitchSecret, with any signer.
+	Prepare bool
+}
+
+// NoGrace, as the Grace of a [Rotation], ends the old secret at once.
+const NoGrace time.Duration = -1
+
+const defaultGrace = 24 * time.Hour
+
+func (t *tenant) RotateSecret(ctx context.Context, id string, r Rotation) (signer.Secret, error) {
+	e := t.engine
+	if r.Grace < NoGrace || r.Grace > maxDelay {
+		return signer.Secret{}, invalid("grace", "must be between 0 and %v, or NoGrace", maxDelay)
+	}
+	secret := r.Secret
+	if secret.IsZero() {
+		secret = signer.GenerateSecret()
+	}
+	if err := signer.CheckSecret(e.cfg.signer, secret); err != nil {
+		return signer.Secret{}, invalid("secret", "%s", reasonOf(err))
+	}
+	prepare := r.Prepare || r.Grace != NoGrace && !e.cfg.signer.MultiSecret()
+	_, err := t.changeSecrets(ctx, id, func(ep *store.Endpoint) error {
+		phase, version := SecretActive, nextVersion(ep)
+		if prepare {
+			phase = SecretPrepared
+			// A newer prepared secret takes the place of an older one.
+			ep.Secrets = slices.DeleteFunc(ep.Secrets, func(s store.SealedSecret) bool { return s.Phase == SecretPrepared })
+		} else {
+			retire(ep, r.Grace)
+		}
+		sealed, err := e.sealSecret(ctx, ep, secret, phase, version)
+		ep.Secrets = append(ep.Secrets, sealed)
+		return err
+	})
+	if err != nil {
+		return signer.Secret{}, err
+	}
+	return secret, nil
+}
+
+func (t *tenant) SwitchSecret(ctx context.Context, id string) error {
+	_, err := t.changeSecrets(ctx, id, func(ep *store.Endpoint) error {
+		if !slices.ContainsFunc(ep.Secrets, func(s store.SealedSecret) bool { return s.Phase == SecretPrepared }) {
+			return store.ErrConflict
+		}
+		grace := NoGrace
+		if t.engine.cfg.signer.MultiSecret() {
+			grace = defaultGrace
+		}
+		retire(ep, grace)
+		for i := range ep.Secrets {
+			if ep.Secrets[i].Phase == SecretPrepared {
+				ep.Secrets[i].Phase = SecretActive
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// changeSecrets reads, changes and stores an endpoint's secrets, again if
+// somebody else changed the endpoint in between: a rotation has no revision
+// for the caller to resolve a conflict by.
+func (t *tenant) changeSecrets(ctx context.Context, id string, change func(*store.Endpoint) error) (Endpoint, error) {
+	e := t.engine
+	for tries := 0; ; tries++ {
+		ep, err := e.store.Endpoint(ctx, t.id, id)
+		if err != nil {
+			return Endpoint{}, err
+		}
+		read := ep.Revision
+		if err := change(&ep); err != nil {
+			return Endpoint{}, err
+		}
+		headers, err := e.openHeaders(ctx, &ep)
+		if err != nil {
+			return Endpoint{}, err
+		}
+		view, err := e.update(ctx, ep, headers, EndpointSecretRotated)
+		if err == nil || tries == 10 {
+			return view, err
+		}
+		now, readErr := e.store.Endpoint(ctx, t.id, id)
+		if readErr != nil || now.Revision == read {
+			return Endpoint{}, err
+		}
+	}
+}
+
+// retire ends active secrets after grace, and drops those that have ended.
+func retire(ep *store.Endpoint, grace time.Duration) {
+	now := time.Now().UTC()
+	switch grace {
+	case 0:
+		grace = defaultGrace
+	case NoGrace:
+		grace = 0
+	}
+	for i := range ep.Secrets {
+		if s := &ep.Secrets[i]; s.Phase == SecretActive {
+			s.Phase = SecretRetiring
+			s.ExpiresAt = now.Add(grace)
+		}
+	}
+	ep.Secrets = slices.DeleteFunc(ep.Secrets, func(s store.SealedSecret) bool {
+		return s.Phase == SecretRetiring && !s.ExpiresAt.After(now)
+	})
+}

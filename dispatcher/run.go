@@ -1,0 +1,177 @@
+package dispatcher
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+)
+
+// storeTimeout bounds a call to the store.
+const storeTimeout = 30 * time.Second
+
+// run is one run of an engine: claim → attempt → settle, and beside it the
+// goroutines that look for work and purge. It ends in stages: claiming stops,
+// attempts finish or are cut off, outcomes are stored.
+type run struct {
+	e       *Engine
+	started time.Time
+	settler *settler
+
+	// ctx is that of attempts; cutOff ends it.
+	ctx    context.Context
+	cutOff context.CancelFunc
+
+	attempts sync.WaitGroup
+	// suspect tells that a delivery is being tried alone.
+	suspect sync.Mutex
+
+	// stopping asks for the end, with the context that bounds the draining.
+	stopping chan context.Context
+	ended    chan struct{}
+	err      error
+}
+
+func newRun(e *Engine) *run {
+	r := &run{
+		e: e, started: time.Now(), settler: newSettler(e),
+		stopping: make(chan context.Context, 1), ended: make(chan struct{}),
+	}
+	r.ctx, r.cutOff = context.WithCancel(context.Background())
+	return r
+}
+
+// until runs until ctx ends or stop is called, and drains.
+func (r *run) until(ctx context.Context) error {
+	defer r.cutOff()
+	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer endWork()
+	var claiming, looking sync.WaitGroup
+	claiming.Go(func() { r.claimLoop(work) })
+	looking.Go(func() { r.watch(work) })
+	looking.Go(func() { r.purgeLoop(work) })
+
+	settling := make(chan struct{})
+	settled := make(chan struct{})
+	settleCtx, endSettling := context.WithCancel(context.WithoutCancel(ctx))
+	defer endSettling()
+	go func() {
+		defer close(settled)
+		r.settler.loop(settleCtx, settling)
+	}()
+
+	var drain context.Context
+	select {
+	case drain = <-r.stopping:
+	case <-ctx.Done():
+		var cancel context.CancelFunc
+		drain, cancel = context.WithTimeout(context.WithoutCancel(ctx), r.e.cfg.drainTimeout)
+		defer cancel()
+	}
+	endWork()
+	claiming.Wait()
+	r.finishAttempts(drain)
+
+	// What is left must be stored even if the time to drain is over: the
+	// alternative is to send it all again.
+	close(settling)
+	last := time.NewTimer(lastSettle)
+	defer last.Stop()
+	select {
+	case <-settled:
+	case <-drain.Done():
+		select {
+		case <-settled:
+		case <-last.C:
+			endSettling()
+			<-settled
+		}
+	}
+	looking.Wait()
+	if t, ok := r.e.transport.(*http.Transport); ok && r.e.cfg.transport == nil {
+		t.CloseIdleConnections()
+	}
+	if n := r.settler.left(); n > 0 {
+		r.err = fmt.Errorf("dispatcher: %d outcomes could not be stored; their deliveries will be repeated", n)
+	}
+	return r.err
+}
+
+// lastSettle is how long the store has for the last outcomes once the time to
+// drain is over.
+const lastSettle = 5 * time.Second
+
+// finishAttempts waits for the attempts in flight, and cuts them off when ctx
+// ends.
+func (r *run) finishAttempts(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.attempts.Wait()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		r.cutOff()
+		<-done
+	}
+}
+
+// stop asks the run to end and waits for it. The first caller's context bounds
+// the draining; a later one that ends sooner cuts attempts off.
+func (r *run) stop(ctx context.Context) error {
+	select {
+	case r.stopping <- ctx:
+	default:
+	}
+	select {
+	case <-r.ended:
+		return r.err
+	case <-ctx.Done():
+	}
+	r.cutOff()
+	<-r.ended
+	return r.err
+}
+
+// left counts the outcomes that are not stored.
+func (s *settler) left() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending)
+}
+
+// newStoreBackoff spaces repeated calls to a store that fails: from 100 ms to
+// 5 s with jitter, without an end.
+func newStoreBackoff() *backoff.ExponentialBackOff {
+	return backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(100*time.Millisecond),
+		backoff.WithMultiplier(2),
+		backoff.WithMaxInterval(5*time.Second),
+		backoff.WithRandomizationFactor(0.3),
+		backoff.WithMaxElapsedTime(0),
+	)
+}
+
+// storeFailed reports a failed call and returns how long to wait.
+func (e *Engine) storeFailed(ctx context.Context, operation string, err error, b *backoff.ExponentialBackOff) time.Duration {
+	wait := min(b.NextBackOff(), 5*time.Second)
+	e.cfg.logger.Error("store call failed", "operation", operation, "error", err, "again_in", wait)
+	e.observers.storeFailed(ctx, operation, err)
+	return wait
+}
+
+// sleep waits for d or the end of ctx, and tells whether ctx goes on.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

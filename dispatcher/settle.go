@@ -1,0 +1,270 @@
+package dispatcher
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/postrider/postrider/store"
+)
+
+// outcome is what became of a job.
+type outcome struct {
+	state   State
+	delay   time.Duration
+	reason  Code
+	attempt *store.Attempt
+	// free: the attempt uses up no retry.
+	free bool
+}
+
+// unsaved is an outcome that the store does not have yet.
+type unsaved struct {
+	delivery store.Delivery // as it was claimed
+	token    int64
+	outcome
+}
+
+// settler stores outcomes in batches: a full one at once, any other after
+// flushDelay. It keeps what could not be stored and tries again for as long as
+// the run lasts.
+type settler struct {
+	e *Engine
+
+	mu      sync.Mutex
+	pending []*unsaved
+	// byID finds outcomes that are not stored, those being written included: a
+	// delivery that is claimed again meanwhile is settled without sending.
+	byID map[string]*unsaved
+	// room is closed and made anew when the backlog has shrunk.
+	room chan struct{}
+
+	// ready has capacity 1: outcomes are there, and full: a batch of them.
+	ready, full chan struct{}
+}
+
+const (
+	flushDelay = 5 * time.Millisecond
+	settleMax  = 256
+	// settleBacklog is how many outcomes may wait before claiming pauses.
+	settleBacklog = 4 * settleMax
+)
+
+func newSettler(e *Engine) *settler {
+	return &settler{
+		e: e, byID: make(map[string]*unsaved),
+		room: make(chan struct{}), ready: make(chan struct{}, 1), full: make(chan struct{}, 1),
+	}
+}
+
+func (s *settler) add(j *job, o outcome) {
+	u := &unsaved{delivery: j.delivery, token: j.delivery.Token, outcome: o}
+	s.mu.Lock()
+	s.pending = append(s.pending, u)
+	s.byID[u.delivery.ID] = u
+	n := len(s.pending)
+	s.mu.Unlock()
+	if n == 1 {
+		notify(s.ready)
+	}
+	if n >= settleMax {
+		notify(s.full)
+	}
+}
+
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// reclaimed takes in the new token of a delivery whose outcome is here, and
+// tells whether it is.
+func (s *settler) reclaimed(d *store.Delivery) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.byID[d.ID]
+	if u == nil {
+		return false
+	}
+	u.token = d.Token
+	return true
+}
+
+// backlogged returns nil if there is room, or a channel that closes when there
+// may be.
+func (s *settler) backlogged() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.byID) < settleBacklog {
+		return nil
+	}
+	return s.room
+}
+
+// loop stores until stop closes and everything is stored, or ctx ends.
+func (s *settler) loop(ctx context.Context, stop <-chan struct{}) {
+	retry := newStoreBackoff()
+	size := settleMax
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.ready:
+			timer.Reset(flushDelay)
+			select {
+			case <-s.full:
+			case <-timer.C:
+			case <-stop:
+			case <-ctx.Done():
+				return
+			}
+		case <-stop:
+			if s.empty() {
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+		for {
+			n, err := s.flush(ctx, size)
+			if err == nil {
+				retry.Reset()
+				size = min(2*size, settleMax)
+				if n == 0 {
+					break
+				}
+				continue
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			// One outcome that the store cannot take must not keep the others
+			// back for ever: batches shrink, and what failed goes to the end.
+			size = max(size/2, 1)
+			timer.Reset(s.e.storeFailed(ctx, "settle", err, retry))
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+func (s *settler) empty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending) == 0
+}
+
+// flush stores up to limit outcomes and returns how many it took.
+func (s *settler) flush(ctx context.Context, limit int) (int, error) {
+	s.mu.Lock()
+	n := min(len(s.pending), limit)
+	if n == 0 {
+		s.pending = nil
+		s.mu.Unlock()
+		return 0, nil
+	}
+	batch := s.pending[:n:n]
+	s.pending = s.pending[n:]
+	outcomes := make([]store.Outcome, n)
+	for i, u := range batch {
+		outcomes[i] = store.Outcome{
+			DeliveryID: u.delivery.ID, Token: u.token, State: u.state, Delay: u.delay,
+			Reason: u.reason, Attempt: u.attempt, Free: u.free,
+		}
+	}
+	s.mu.Unlock()
+
+	callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
+	result, err := s.e.store.Settle(callCtx, outcomes)
+	cancel()
+	if err != nil {
+		s.mu.Lock()
+		s.pending = append(s.pending, batch...)
+		s.mu.Unlock()
+		return 0, err
+	}
+	s.stored(ctx, batch, outcomes, result.Lost)
+	return n, nil
+}
+
+// stored forgets what the store has and tells what became of it. It takes care
+// of deliveries that were claimed again, under a newer token, while their
+// outcome was being written.
+func (s *settler) stored(ctx context.Context, batch []*unsaved, outcomes []store.Outcome, lost []string) {
+	var lostIDs map[string]bool
+	if len(lost) > 0 {
+		lostIDs = make(map[string]bool, len(lost))
+		for _, id := range lost {
+			lostIDs[id] = true
+		}
+	}
+	s.mu.Lock()
+	for i, u := range batch {
+		switch reclaimed := u.token != outcomes[i].Token; {
+		case reclaimed && lostIDs[u.delivery.ID]:
+			// The lease ran out before: the outcome is written once more.
+			batch[i] = nil
+			s.pending = append(s.pending, u)
+		case reclaimed:
+			// It was stored, and at once claimed again for its next attempt, before
+			// this was known here: that claim is given back.
+			release := &unsaved{delivery: u.after(time.Now()), token: u.token, outcome: outcome{state: StatePending}}
+			s.byID[u.delivery.ID] = release
+			s.pending = append(s.pending, release)
+		case s.byID[u.delivery.ID] == u:
+			delete(s.byID, u.delivery.ID)
+		}
+	}
+	if len(s.byID) < settleBacklog {
+		close(s.room)
+		s.room = make(chan struct{})
+	}
+	s.mu.Unlock()
+
+	now := time.Now()
+	observed := len(s.e.observers.list) > 0
+	for _, u := range batch {
+		switch {
+		case u == nil:
+		case lostIDs[u.delivery.ID]:
+			s.e.cfg.logger.Warn("outcome lost", "delivery", u.delivery.ID, "state", u.state.String())
+			s.e.observers.outcomeLost(ctx, u.delivery)
+		default:
+			if u.state == StatePending {
+				s.e.lanes.wake(u.delivery.EndpointID, now.Add(u.delay))
+			}
+			if observed {
+				s.e.observers.settled(ctx, u.after(now))
+			}
+		}
+	}
+}
+
+// after is the delivery as it stands in the store now.
+func (u *unsaved) after(now time.Time) store.Delivery {
+	d := u.delivery
+	d.State, d.Claimed, d.UpdatedAt = u.state, false, now.UTC()
+	if u.reason != "" {
+		d.Reason = u.reason
+	}
+	if u.state == StatePending {
+		d.VisibleAt = now.Add(u.delay).UTC()
+	}
+	if u.attempt != nil {
+		d.Attempts++
+		if !u.free {
+			d.Tries++
+		}
+		d.Expiries = 0
+		d.LastStatus = u.attempt.Status
+	}
+	if u.state == StateDelivered && d.DeliveredAt.IsZero() {
+		d.DeliveredAt = now.UTC()
+	}
+	return d
+}
