@@ -30,7 +30,7 @@ func (r *run) attempt(j *job) {
 		// Only a bug can bring us here: what hosts supply is guarded where it is
 		// called. The lease runs out, and the delivery is tried again.
 		if p := recover(); p != nil {
-			r.e.cfg.logger.Error("attempt panicked", "delivery", j.delivery.ID, "panic", p, "stack", string(debug.Stack()))
+			r.e.cfg.logger.ErrorContext(r.ctx, "attempt panicked", "delivery", j.delivery.ID, "panic", p, "stack", string(debug.Stack()))
 			r.e.lanes.finish(j.flight, landedUnsent, time.Now())
 		}
 	}()
@@ -39,7 +39,7 @@ func (r *run) attempt(j *job) {
 	if err != nil {
 		// The keyring does not answer, or lacks a key that another process has:
 		// no fault of the receiver, and no retry is used up.
-		e.cfg.logger.Error("endpoint cannot be opened", "endpoint", j.endpoint.ID, "error", err)
+		e.cfg.logger.ErrorContext(r.ctx, "endpoint cannot be opened", "endpoint", j.endpoint.ID, "error", err)
 		e.lanes.finish(j.flight, landedUnsent, time.Now())
 		r.settler.add(j, outcome{state: StatePending, delay: keyringDelay, reason: CodeUnsendable})
 		return
@@ -236,7 +236,7 @@ func (e *Engine) disableGone(ctx context.Context, tried *store.Endpoint) {
 	}
 	if err != nil {
 		// The next delivery gets the same answer and tries this again.
-		e.cfg.logger.Error("endpoint that is gone could not be disabled", "endpoint", tried.ID, "error", err)
+		e.cfg.logger.ErrorContext(ctx, "endpoint that is gone could not be disabled", "endpoint", tried.ID, "error", err)
 		e.observers.storeFailed(ctx, "disable", err)
 	}
 }

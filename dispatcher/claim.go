@@ -26,7 +26,8 @@ func (r *run) claimLoop(ctx context.Context) {
 		// When places are scarce, more of them are worth waiting for: a claim
 		// costs the same for one as for many.
 		if !lanes.scarce() || time.Since(last) >= batchPatience {
-			for _, c := range [...]class{fast, slow} {
+			// Fresh ones first: fast ones may take every place, fresh ones half.
+			for _, c := range [...]class{fresh, fast, slow} {
 				if wait := r.settler.backlogged(); wait != nil {
 					select {
 					case <-wait:
@@ -34,7 +35,7 @@ func (r *run) claimLoop(ctx context.Context) {
 						return
 					}
 				}
-				p := lanes.pick(c, time.Now(), maxClaim)
+				p := lanes.pick(c, time.Now())
 				if p == nil {
 					continue
 				}
@@ -101,7 +102,7 @@ func (r *run) claim(ctx context.Context, p *picked) error {
 func (r *run) start(ctx context.Context, j *job, expired bool, storeNow time.Time) {
 	e, d := r.e, &j.delivery
 	if expired {
-		e.cfg.logger.Warn("lease expired", "delivery", d.ID, "endpoint", d.EndpointID, "expiries", d.Expiries)
+		e.cfg.logger.WarnContext(ctx, "lease expired", "delivery", d.ID, "endpoint", d.EndpointID, "expiries", d.Expiries)
 		e.observers.leaseExpired(ctx, *d)
 	}
 	if r.settler.reclaimed(d) {

@@ -173,11 +173,11 @@ func (e *Engine) checkHeaders(headers map[string]string) error {
 		if err := egress.CheckHeader(name, headers[name], e.reserved...); err != nil {
 			return invalid(field, "%s", reasonOf(err))
 		}
-		if lower := strings.ToLower(name); seen[lower] {
+		lower := strings.ToLower(name)
+		if seen[lower] {
 			return invalid(field, "is given twice, in two spellings")
-		} else {
-			seen[lower] = true
 		}
+		seen[lower] = true
 	}
 	return nil
 }
@@ -233,7 +233,7 @@ func normalPatterns(patterns []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(patterns)))
 }
 
-// view shows a stored endpoint to the host. headers may be nil if there are
+// viewEndpoint shows a stored endpoint to the host. headers may be nil if there are
 // none.
 func viewEndpoint(s store.Endpoint, headers map[string]string) Endpoint {
 	e := Endpoint{

@@ -13,11 +13,12 @@ import (
 // claim; it does no I/O and starts no goroutine. All times are of the process's
 // clock.
 //
-// Attempts are of two classes. A fast one takes one of maxActive places. One
-// that has been under way for slowAfter gives its place back and becomes a slow
-// one, of which there may be maxSlow; and the deliveries of its endpoint are
-// claimed as slow ones until one of them is quick. So endpoints that hang fill
-// the slow places and no others.
+// Attempts are of three classes. Fast ones and fresh ones, to endpoints that
+// have not answered yet, share maxActive places, of which fresh ones take half
+// at most. One that has been under way for slowAfter, or a tenth of it if it is
+// fresh, gives its place back and becomes a slow one, of which there may be
+// maxSlow; and the deliveries of its endpoint are claimed as slow ones until one
+// of them is quick. So endpoints that hang fill the slow places and no others.
 type lanes struct {
 	maxActive  int
 	maxSlow    int
@@ -30,19 +31,20 @@ type lanes struct {
 	mu    sync.Mutex
 	byID  map[string]*lane
 	timed laneHeap
-	// ready holds lanes with due work and room, by class.
-	ready [2]laneQueue
-	// flying counts the attempts under way, by class.
-	flying [2]int
-	// The fast attempts under way, in order of their start.
-	oldest, newest *flight
+	// By class: the lanes with due work and room, how many attempts are under
+	// way, and, but for slow ones, those attempts in order of their start.
+	ready  [classes]laneQueue
+	flying [classes]int
+	flight [classes]flightList
 }
 
 type class uint8
 
 const (
-	fast class = 0
-	slow class = 1
+	fast class = iota
+	fresh
+	slow
+	classes = 3
 )
 
 // slowFactor is how many slow attempts there may be for each fast one.
@@ -50,7 +52,10 @@ const slowFactor = 8
 
 // firstLimit is how many deliveries of a lane may be under way before it has
 // shown that it answers.
-const firstLimit = 2
+const firstLimit = 1
+
+// freshFactor is how much sooner a fresh attempt counts as slow.
+const freshFactor = 10
 
 // laneMemory is how many lanes are remembered before idle ones are forgotten.
 const laneMemory = 10_000
@@ -86,8 +91,11 @@ type flight struct {
 	lane       *lane
 	class      class
 	start      time.Time
-	prev, next *flight // among the fast ones
+	prev, next *flight // in its flightList
 }
+
+// flightList is a list in order of start.
+type flightList struct{ oldest, newest *flight }
 
 func newLanes(maxActive, defaultCap int, slowAfter time.Duration) *lanes {
 	return &lanes{
@@ -144,8 +152,7 @@ func (s *lanes) seen(found []store.LaneAt, storeNow time.Time) {
 func (s *lanes) note(id string, at, now time.Time) {
 	l := s.byID[id]
 	if l == nil {
-		l = &lane{id: id, cap: s.defaultCap, limit: min(firstLimit, s.defaultCap)}
-		s.byID[id] = l
+		l = s.add(id)
 	}
 	if l.place == placeClaiming {
 		if l.woken.IsZero() || at.Before(l.woken) {
@@ -157,6 +164,12 @@ func (s *lanes) note(id string, at, now time.Time) {
 		l.next = at
 		s.put(l, now)
 	}
+}
+
+func (s *lanes) add(id string) *lane {
+	l := &lane{id: id, class: fresh, limit: firstLimit, cap: s.defaultCap}
+	s.byID[id] = l
+	return l
 }
 
 // put files a lane where it belongs. It is not being claimed.
@@ -171,7 +184,7 @@ func (s *lanes) put(l *lane, now time.Time) {
 	due := !l.next.IsZero() && !l.next.After(now)
 	switch {
 	case l.next.IsZero():
-		if l.flying == 0 && l.class == fast && len(s.byID) > laneMemory {
+		if l.flying == 0 && l.class != slow && len(s.byID) > laneMemory {
 			delete(s.byID, l.id)
 		}
 	case !due:
@@ -203,7 +216,7 @@ const maxPick = 256
 
 // pick returns the lanes to claim from now, marked as being claimed; claimed or
 // unclaimed must follow. It returns nil if there is nothing to do.
-func (s *lanes) pick(c class, now time.Time, maxBatch int) *picked {
+func (s *lanes) pick(c class, now time.Time) *picked {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.advance(now)
@@ -211,7 +224,7 @@ func (s *lanes) pick(c class, now time.Time, maxBatch int) *picked {
 	if free <= 0 || s.ready[c].len() == 0 {
 		return nil
 	}
-	p := &picked{class: c, max: min(free, maxBatch)}
+	p := &picked{class: c, max: min(free, maxClaim)}
 	for len(p.lanes) < maxPick && s.ready[c].len() > 0 {
 		l := s.ready[c].pop()
 		l.place = placeNone
@@ -233,7 +246,19 @@ func (s *lanes) free(c class) int {
 	if c == slow {
 		return s.maxSlow - s.flying[slow]
 	}
-	return s.maxActive - s.flying[fast]
+	free := s.maxActive - s.flying[fast] - s.flying[fresh]
+	if c == fresh {
+		free = min(free, (s.maxActive+1)/2-s.flying[fresh])
+	}
+	return free
+}
+
+// slowAt is when a flight becomes slow.
+func (s *lanes) slowAt(f *flight) time.Time {
+	if f.class == fresh {
+		return f.start.Add(s.slowAfter / freshFactor)
+	}
+	return f.start.Add(s.slowAfter)
 }
 
 // advance brings the book up to now: work that has become due, attempts that
@@ -242,12 +267,14 @@ func (s *lanes) advance(now time.Time) {
 	for len(s.timed) > 0 && !s.timed[0].next.After(now) {
 		s.put(s.timed[0], now)
 	}
-	for f := s.oldest; f != nil && now.Sub(f.start) >= s.slowAfter && s.flying[slow] < s.maxSlow; f = s.oldest {
-		s.unlink(f)
-		f.class = slow
-		s.flying[fast]--
-		s.flying[slow]++
-		f.lane.class = slow
+	for _, c := range [...]class{fast, fresh} {
+		list := &s.flight[c]
+		for f := list.oldest; f != nil && !s.slowAt(f).After(now) && s.flying[slow] < s.maxSlow; f = list.oldest {
+			list.remove(f)
+			f.class, f.lane.class = slow, slow
+			s.flying[c]--
+			s.flying[slow]++
+		}
 	}
 }
 
@@ -261,16 +288,15 @@ func (s *lanes) claimed(p *picked, b *store.Batch, now time.Time) []flight {
 		d := &b.Deliveries[i]
 		l := s.byID[d.Delivery.EndpointID]
 		if l == nil { // a store that returned what it was not asked for
-			l = &lane{id: d.Delivery.EndpointID, cap: s.defaultCap, limit: 1}
-			s.byID[l.id] = l
+			l = s.add(d.Delivery.EndpointID)
 		}
 		f := &flights[i]
 		f.lane, f.class, f.start = l, p.class, now
 		l.flying++
 		l.took++
 		s.flying[p.class]++
-		if p.class == fast {
-			s.link(f)
+		if p.class != slow {
+			s.flight[p.class].add(f)
 		}
 	}
 	for i := range b.Endpoints {
@@ -341,8 +367,8 @@ func (s *lanes) finish(f *flight, how landing, now time.Time) {
 	l := f.lane
 	l.flying--
 	s.flying[f.class]--
-	if f.class == fast {
-		s.unlink(f)
+	if f.class != slow {
+		s.flight[f.class].remove(f)
 	}
 	switch {
 	case how == landedSilent:
@@ -350,13 +376,14 @@ func (s *lanes) finish(f *flight, how landing, now time.Time) {
 	case how == landedAnswered && l.limit < l.cap:
 		l.limit++ // one for each answer: doubles with every round
 	}
-	if how == landedAnswered && l.class == slow && now.Sub(f.start) < s.slowAfter {
+	if how == landedAnswered && now.Sub(f.start) < s.slowAfter {
 		l.class = fast
 	}
 	if l.place == placeNone {
 		s.put(l, now)
 	}
-	worth := (s.ready[fast].len() > 0 && s.free(fast)*4 >= s.maxActive) || (s.ready[slow].len() > 0 && s.free(slow) > 0)
+	worth := s.ready[fast].len() > 0 && s.free(fast)*4 >= s.maxActive ||
+		s.ready[fresh].len() > 0 && s.free(fresh) > 0 || s.ready[slow].len() > 0 && s.free(slow) > 0
 	s.mu.Unlock()
 	if worth {
 		s.notify()
@@ -378,11 +405,18 @@ func (s *lanes) wait(now time.Time) (d time.Duration, ok bool) {
 	if len(s.timed) > 0 {
 		consider(s.timed[0].next.Sub(now))
 	}
-	if s.ready[fast].len() > 0 {
-		if s.free(fast) > 0 {
+	for _, c := range [...]class{fast, fresh} {
+		if s.ready[c].len() == 0 {
+			continue
+		}
+		if s.free(c) > 0 {
 			consider(batchPatience)
-		} else if s.oldest != nil && s.flying[slow] < s.maxSlow {
-			consider(s.oldest.start.Add(s.slowAfter).Sub(now))
+			continue
+		}
+		for i := range s.flight {
+			if f := s.flight[i].oldest; f != nil && s.flying[slow] < s.maxSlow {
+				consider(s.slowAt(f).Sub(now))
+			}
 		}
 	}
 	return d, ok
@@ -399,27 +433,26 @@ func (s *lanes) scarce() bool {
 	return s.ready[fast].len() > 0 && free > 0 && free*4 < s.maxActive
 }
 
-// link and unlink keep the list of fast flights.
-func (s *lanes) link(f *flight) {
-	f.prev, f.next = s.newest, nil
-	if s.newest != nil {
-		s.newest.next = f
+func (l *flightList) add(f *flight) {
+	f.prev, f.next = l.newest, nil
+	if l.newest != nil {
+		l.newest.next = f
 	} else {
-		s.oldest = f
+		l.oldest = f
 	}
-	s.newest = f
+	l.newest = f
 }
 
-func (s *lanes) unlink(f *flight) {
+func (l *flightList) remove(f *flight) {
 	if f.prev != nil {
 		f.prev.next = f.next
 	} else {
-		s.oldest = f.next
+		l.oldest = f.next
 	}
 	if f.next != nil {
 		f.next.prev = f.prev
 	} else {
-		s.newest = f.prev
+		l.newest = f.prev
 	}
 	f.prev, f.next = nil, nil
 }

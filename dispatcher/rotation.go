@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -30,7 +31,10 @@ type Rotation struct {
 // NoGrace, as the Grace of a [Rotation], ends the old secret at once.
 const NoGrace time.Duration = -1
 
-const defaultGrace = 24 * time.Hour
+const (
+	defaultGrace = 24 * time.Hour
+	maxConflicts = 10
+)
 
 func (t *tenant) RotateSecret(ctx context.Context, id string, r Rotation) (signer.Secret, error) {
 	e := t.engine
@@ -45,7 +49,7 @@ func (t *tenant) RotateSecret(ctx context.Context, id string, r Rotation) (signe
 		return signer.Secret{}, invalid("secret", "%s", reasonOf(err))
 	}
 	prepare := r.Prepare || r.Grace != NoGrace && !e.cfg.signer.MultiSecret()
-	_, err := t.changeSecrets(ctx, id, func(ep *store.Endpoint) error {
+	err := t.changeSecrets(ctx, id, func(ep *store.Endpoint) error {
 		phase, version := SecretActive, nextVersion(ep)
 		if prepare {
 			phase = SecretPrepared
@@ -65,7 +69,7 @@ func (t *tenant) RotateSecret(ctx context.Context, id string, r Rotation) (signe
 }
 
 func (t *tenant) SwitchSecret(ctx context.Context, id string) error {
-	_, err := t.changeSecrets(ctx, id, func(ep *store.Endpoint) error {
+	return t.changeSecrets(ctx, id, func(ep *store.Endpoint) error {
 		if !slices.ContainsFunc(ep.Secrets, func(s store.SealedSecret) bool { return s.Phase == SecretPrepared }) {
 			return store.ErrConflict
 		}
@@ -81,34 +85,28 @@ func (t *tenant) SwitchSecret(ctx context.Context, id string) error {
 		}
 		return nil
 	})
-	return err
 }
 
 // changeSecrets reads, changes and stores an endpoint's secrets, again if
 // somebody else changed the endpoint in between: a rotation has no revision
 // for the caller to resolve a conflict by.
-func (t *tenant) changeSecrets(ctx context.Context, id string, change func(*store.Endpoint) error) (Endpoint, error) {
+func (t *tenant) changeSecrets(ctx context.Context, id string, change func(*store.Endpoint) error) error {
 	e := t.engine
 	for tries := 0; ; tries++ {
 		ep, err := e.store.Endpoint(ctx, t.id, id)
 		if err != nil {
-			return Endpoint{}, err
+			return err
 		}
-		read := ep.Revision
 		if err := change(&ep); err != nil {
-			return Endpoint{}, err
+			return err
 		}
 		headers, err := e.openHeaders(ctx, &ep)
 		if err != nil {
-			return Endpoint{}, err
+			return err
 		}
-		view, err := e.update(ctx, ep, headers, EndpointSecretRotated)
-		if err == nil || tries == 10 {
-			return view, err
-		}
-		now, readErr := e.store.Endpoint(ctx, t.id, id)
-		if readErr != nil || now.Revision == read {
-			return Endpoint{}, err
+		_, err = e.update(ctx, ep, headers, EndpointSecretRotated)
+		if tries == maxConflicts || !errors.Is(err, store.ErrConflict) {
+			return err
 		}
 	}
 }

@@ -159,7 +159,7 @@ func newStoreBackoff() *backoff.ExponentialBackOff {
 // storeFailed reports a failed call and returns how long to wait.
 func (e *Engine) storeFailed(ctx context.Context, operation string, err error, b *backoff.ExponentialBackOff) time.Duration {
 	wait := min(b.NextBackOff(), 5*time.Second)
-	e.cfg.logger.Error("store call failed", "operation", operation, "error", err, "again_in", wait)
+	e.cfg.logger.ErrorContext(ctx, "store call failed", "operation", operation, "error", err, "again_in", wait)
 	e.observers.storeFailed(ctx, operation, err)
 	return wait
 }

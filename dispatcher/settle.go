@@ -232,7 +232,7 @@ func (s *settler) stored(ctx context.Context, batch []*unsaved, outcomes []store
 		switch {
 		case u == nil:
 		case lostIDs[u.delivery.ID]:
-			s.e.cfg.logger.Warn("outcome lost", "delivery", u.delivery.ID, "state", u.state.String())
+			s.e.cfg.logger.WarnContext(ctx, "outcome lost", "delivery", u.delivery.ID, "state", u.state.String())
 			s.e.observers.outcomeLost(ctx, u.delivery)
 		default:
 			if u.state == StatePending {

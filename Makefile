@@ -1,0 +1,108 @@
+# Everything here needs Go alone (database tests also need Docker). `make` lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# A go.work of one's own must not lift the versions that the published module is built and tested with.
+export GOWORK := off
+
+# The directories of all modules, the root first; internal/tools holds no code.
+MODULES := . $(sort $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 \( -name '.?*' -o -name testdata -o -path ./internal/tools \) -prune -o -name go.mod -print)))
+
+# The race detector needs cgo, which Go turns off by itself where there is no C compiler.
+RACE ?= $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+TESTFLAGS ?=
+TEST_TIMEOUT ?= 10m
+
+# Time per fuzz target, as -fuzztime takes it: a duration, or a number of runs such as 100000x.
+FUZZTIME ?= 10s
+
+# The long randomised runs: how many seeds, which tests, where.
+SOAK_SEEDS ?= 1000
+SOAK_RUN ?= ^TestRandom
+SOAK_PKG ?= ./dispatcher
+SOAK_FLAGS ?= $(RACE)
+SOAK_TIMEOUT ?= 2h
+
+# Arguments for the benchmark program.
+BENCH_ARGS ?=
+
+# Linter and vulnerability checker are pinned by internal/tools/go.mod, and built anew when it or Go changes.
+BIN := $(CURDIR)/.bin/$(shell go env GOVERSION)
+GOLANGCI_LINT := $(BIN)/golangci-lint
+GOVULNCHECK := $(BIN)/govulncheck
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: ## run the main job on an embedded store: a receiver that fails twice, then accepts
+	@cd examples && go run ./demo
+
+.PHONY: test
+test: ## vet and test every module, the root with the race detector
+	@if [ -z "$(RACE)" ]; then echo "note: no C compiler, so the race detector is off"; fi
+	@for m in $(MODULES); do echo "== go vet ./... ($$m)"; (cd "$$m" && go vet ./...); done
+	@for m in $(MODULES); do \
+		race=; if [ "$$m" = . ]; then race="$(RACE)"; fi; \
+		echo "== go test $$race ./... ($$m)"; \
+		(cd "$$m" && go test $$race -timeout $(TEST_TIMEOUT) $(TESTFLAGS) ./...); \
+	done
+
+.PHONY: deps
+deps: ## check what depends on what, and the go.mod files
+	@go test -count=1 ./internal/deps
+
+.PHONY: tidy
+tidy: ## check that every go.mod and go.sum is as go mod tidy leaves it
+	@for m in $(MODULES); do echo "== go mod tidy -diff ($$m)"; (cd "$$m" && go mod tidy -diff); done
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## run golangci-lint on every module
+	@for m in $(MODULES); do \
+		echo "== golangci-lint ($$m)"; \
+		(cd "$$m" && "$(GOLANGCI_LINT)" run --allow-parallel-runners --config "$(CURDIR)/.golangci.yml" ./...); \
+	done
+
+.PHONY: vuln
+vuln: $(GOVULNCHECK) ## look for known vulnerabilities (POSTRIDER_VULN_REQUIRED=1: fail if the database cannot be reached)
+	@GOVULNCHECK="$(GOVULNCHECK)" .ci/vuln $(MODULES)
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME
+	@FUZZTIME="$(FUZZTIME)" .ci/fuzz $(MODULES)
+
+.PHONY: soak
+soak: ## run the randomised tests on SOAK_SEEDS seeds (long)
+	@if ! go test -list '$(SOAK_RUN)' $(SOAK_PKG) | grep -q '^Test'; then \
+		echo "no test in $(SOAK_PKG) matches $(SOAK_RUN)" >&2; exit 1; fi
+	POSTRIDER_SEEDS=$(SOAK_SEEDS) go test $(SOAK_FLAGS) -count=1 -timeout $(SOAK_TIMEOUT) -run '$(SOAK_RUN)' $(SOAK_PKG)
+
+.PHONY: mutation
+mutation: ## show that the conformance suite catches each seeded fault
+	go test -count=1 -timeout 30m ./internal/mutation
+
+.PHONY: bench
+bench: ## measure side by side with plain net/http (BENCH_ARGS are passed on)
+	@cd internal/bench && go run . $(BENCH_ARGS)
+
+.PHONY: cover
+cover: ## print the test coverage, per package and in total
+	@mkdir -p .bin
+	@go test -coverpkg=./... -coverprofile=.bin/cover.out ./... >.bin/cover.log || { cat .bin/cover.log; exit 1; }
+	@awk -f .ci/coverage.awk .bin/cover.out
+
+.PHONY: tools
+tools: $(GOLANGCI_LINT) $(GOVULNCHECK) ## build the linter and the vulnerability checker (minutes, the first time)
+
+$(GOLANGCI_LINT): internal/tools/go.mod internal/tools/go.sum
+	go -C internal/tools build -buildvcs=false -o "$@" github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(GOVULNCHECK): internal/tools/go.mod internal/tools/go.sum
+	go -C internal/tools build -buildvcs=false -o "$@" golang.org/x/vuln/cmd/govulncheck
+
+.PHONY: clean
+clean: ## remove what the targets above have built
+	rm -rf .bin

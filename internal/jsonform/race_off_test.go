@@ -1,0 +1,5 @@
+//go:build !race
+
+package jsonform
+
+func raceEnabled() bool { return false }
