@@ -11,6 +11,7 @@ import (
 	"github.com/postrider/postrider/adapters/memstore"
 	"github.com/postrider/postrider/dispatcher"
 	"github.com/postrider/postrider/signer"
+	"github.com/postrider/postrider/store"
 )
 
 // The whole pipeline: register an endpoint, publish an event, deliver it signed,
@@ -88,11 +89,11 @@ func ExampleEngine_Tenant() {
 	ep, _, _ := acme.Register(ctx, dispatcher.EndpointConfig{URL: "https://acme.example/hooks", Events: []string{"*"}})
 
 	_, err := globex.Endpoint(ctx, ep.ID)
-	fmt.Println("globex:", err)
+	fmt.Println("globex: not found:", errors.Is(err, store.ErrNotFound))
 	mine, err := acme.Endpoint(ctx, ep.ID)
 	fmt.Println("acme:", mine.URL, err)
 	// Output:
-	// globex: not found
+	// globex: not found: true
 	// acme: https://acme.example/hooks <nil>
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,7 +85,7 @@ type world struct {
 	events    map[string]*simEvent // by event id
 	keys      map[string]string    // idempotency key to event id
 	network   *network
-	healed    bool
+	healed    atomic.Bool
 	did       map[string]int
 }
 
@@ -385,7 +386,7 @@ func (w *world) delete() {
 
 // heal ends all trouble and waits until everything is over.
 func (w *world) heal() {
-	w.healed = true
+	w.healed.Store(true)
 	for _, ep := range w.endpoints {
 		w.resume(ep)
 	}
@@ -409,7 +410,7 @@ func (w *world) heal() {
 // behaviour is what an endpoint does with the nth request for an event; it
 // follows from the seed, so that a schedule can be played again.
 func (w *world) behaviour(url, id string, n int) (delay time.Duration, status int) {
-	if w.healed {
+	if w.healed.Load() {
 		return time.Millisecond, 200
 	}
 	h := fnv.New64a()

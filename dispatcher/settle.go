@@ -23,6 +23,10 @@ type unsaved struct {
 	delivery store.Delivery // as it was claimed
 	token    int64
 	outcome
+	// written is the token of the last call.
+	written int64
+	// done: the store has it after all; the call that stored it said otherwise.
+	done bool
 }
 
 // settler stores outcomes in batches: a full one at once, any other after
@@ -79,13 +83,21 @@ func notify(c chan struct{}) {
 	}
 }
 
-// reclaimed takes in the new token of a delivery whose outcome is here, and
-// tells whether it is.
+// reclaimed tells whether the outcome of a delivery that was claimed again is
+// here and not in the store. It is then stored under the new token, and nothing
+// must be sent.
 func (s *settler) reclaimed(d *store.Delivery) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.byID[d.ID]
-	if u == nil {
+	switch {
+	case u == nil:
+		return false
+	case u.attempt == nil, d.Attempts > u.delivery.Attempts:
+		// A release has nothing to store. And if the attempt counts already, the
+		// call that stored it has failed on its way back.
+		u.done = true
+		delete(s.byID, d.ID)
 		return false
 	}
 	u.token = d.Token
@@ -170,11 +182,14 @@ func (s *settler) flush(ctx context.Context, limit int) (int, error) {
 	}
 	batch := s.pending[:n:n]
 	s.pending = s.pending[n:]
-	outcomes := make([]store.Outcome, n)
-	for i, u := range batch {
-		outcomes[i] = store.Outcome{
-			DeliveryID: u.delivery.ID, Token: u.token, State: u.state, Delay: u.delay,
-			Reason: u.reason, Attempt: u.attempt, Free: u.free,
+	outcomes := make([]store.Outcome, 0, n)
+	for _, u := range batch {
+		if !u.done {
+			u.written = u.token
+			outcomes = append(outcomes, store.Outcome{
+				DeliveryID: u.delivery.ID, Token: u.token, State: u.state, Delay: u.delay,
+				Reason: u.reason, Attempt: u.attempt, Free: u.free,
+			})
 		}
 	}
 	s.mu.Unlock()
@@ -188,14 +203,14 @@ func (s *settler) flush(ctx context.Context, limit int) (int, error) {
 		s.mu.Unlock()
 		return 0, err
 	}
-	s.stored(ctx, batch, outcomes, result.Lost)
+	s.stored(ctx, batch, result.Lost)
 	return n, nil
 }
 
 // stored forgets what the store has and tells what became of it. It takes care
 // of deliveries that were claimed again, under a newer token, while their
 // outcome was being written.
-func (s *settler) stored(ctx context.Context, batch []*unsaved, outcomes []store.Outcome, lost []string) {
+func (s *settler) stored(ctx context.Context, batch []*unsaved, lost []string) {
 	var lostIDs map[string]bool
 	if len(lost) > 0 {
 		lostIDs = make(map[string]bool, len(lost))
@@ -205,18 +220,11 @@ func (s *settler) stored(ctx context.Context, batch []*unsaved, outcomes []store
 	}
 	s.mu.Lock()
 	for i, u := range batch {
-		switch reclaimed := u.token != outcomes[i].Token; {
-		case reclaimed && lostIDs[u.delivery.ID]:
-			// The lease ran out before: the outcome is written once more.
+		if !u.done && u.token != u.written && lostIDs[u.delivery.ID] {
+			// Claimed again in the meantime: it is written once more.
 			batch[i] = nil
 			s.pending = append(s.pending, u)
-		case reclaimed:
-			// It was stored, and at once claimed again for its next attempt, before
-			// this was known here: that claim is given back.
-			release := &unsaved{delivery: u.after(time.Now()), token: u.token, outcome: outcome{state: StatePending}}
-			s.byID[u.delivery.ID] = release
-			s.pending = append(s.pending, release)
-		case s.byID[u.delivery.ID] == u:
+		} else if s.byID[u.delivery.ID] == u {
 			delete(s.byID, u.delivery.ID)
 		}
 	}
@@ -231,7 +239,7 @@ func (s *settler) stored(ctx context.Context, batch []*unsaved, outcomes []store
 	for _, u := range batch {
 		switch {
 		case u == nil:
-		case lostIDs[u.delivery.ID]:
+		case lostIDs[u.delivery.ID] && !u.done:
 			s.e.cfg.logger.WarnContext(ctx, "outcome lost", "delivery", u.delivery.ID, "state", u.state.String())
 			s.e.observers.outcomeLost(ctx, u.delivery)
 		default:

@@ -1,0 +1,152 @@
+package egress
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+)
+
+func TestGuardCheckAddr(t *testing.T) {
+	prefixes := func(ps ...string) (out []netip.Prefix) {
+		for _, p := range ps {
+			out = append(out, netip.MustParsePrefix(p))
+		}
+		return out
+	}
+	zero, private := Options{}, Options{AllowPrivate: true}
+	tests := []struct {
+		rule string
+		opts Options
+		ok   bool
+		addr []string
+	}{
+		{"public addresses", zero, true, []string{"1.1.1.1", "93.184.216.34", "::ffff:1.1.1.1", "2606:4700::1111"}},
+		{"this host", zero, false, []string{"127.0.0.1", "127.255.255.254", "::1", "0.0.0.0", "0.1.2.3", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0"}},
+		{"private (RFC 1918, RFC 4193)", zero, false, []string{"10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "fc00::1", "fdff::1", "::ffff:10.0.0.1"}},
+		{"shared (RFC 6598)", zero, false, []string{"100.64.0.1", "100.100.100.200"}},
+		{"link-local, metadata", zero, false, []string{"169.254.169.254", "fe80::1", "fe80::1%eth0", "::ffff:169.254.169.254"}},
+		{"multicast, broadcast, reserved", zero, false, []string{"224.0.0.1", "255.255.255.255", "240.0.0.1", "ff02::1"}},
+		{"documentation, benchmarks", zero, false, []string{"192.0.2.1", "198.51.100.1", "203.0.113.1", "198.18.0.1", "2001:db8::1", "3fff::1"}},
+		{"NAT64 (RFC 6052, RFC 8215)", zero, false, []string{"64:ff9b::7f00:1", "64:ff9b::101:101", "64:ff9b:1::1"}},
+		{"tunnels: 6to4, Teredo, IPv4-compatible", zero, false, []string{"2002:7f00:1::", "2001::1", "::127.0.0.1", "::10.0.0.1"}},
+		{"a zone on a public address", zero, false, []string{"2606:4700::1111%eth0"}},
+
+		{"AllowPrivate opens private and loopback", private, true, []string{"127.0.0.1", "::1", "10.1.2.3", "172.16.0.1", "192.168.0.1", "fd00::1", "::ffff:127.0.0.1", "1.1.1.1"}},
+		{"AllowPrivate leaves the rest", private, false, []string{"169.254.169.254", "fe80::1", "100.64.0.1", "0.0.0.0", "::", "224.0.0.1", "64:ff9b::7f00:1", "fe80::1%lo"}},
+		{"AllowPrivate leaves metadata services", private, false, []string{"fd00:ec2::254", "fd20:ce::254"}},
+
+		{"AllowedPrefixes opens what it names", Options{AllowedPrefixes: prefixes("10.20.0.0/16", "fd00:ec2::/32", "169.254.169.254/32")}, true,
+			[]string{"10.20.3.4", "::ffff:10.20.3.4", "fd00:ec2::254", "169.254.169.254"}},
+		{"AllowedPrefixes opens nothing else", Options{AllowedPrefixes: prefixes("10.20.0.0/16")}, false, []string{"10.21.0.1", "127.0.0.1", "::1"}},
+		{"a mapped prefix means the IPv4 one", Options{AllowedPrefixes: prefixes("::ffff:10.0.0.0/104")}, true, []string{"10.9.9.9"}},
+		{"an invalid prefix opens nothing", Options{AllowedPrefixes: []netip.Prefix{{}}}, false, []string{"10.0.0.1", "::1"}},
+		{"NAT64 allowed, public inside", Options{AllowedPrefixes: prefixes("64:ff9b::/96")}, true, []string{"64:ff9b::101:101"}},
+		{"NAT64 allowed, private inside", Options{AllowedPrefixes: prefixes("64:ff9b::/96")}, false, []string{"64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.rule, func(t *testing.T) {
+			g := NewGuard(tt.opts)
+			for _, s := range tt.addr {
+				err := g.CheckAddr(netip.MustParseAddr(s))
+				if tt.ok && err != nil {
+					t.Errorf("%s refused: %v", s, err)
+				}
+				if !tt.ok && !errors.Is(err, ErrBlocked) {
+					t.Errorf("%s: %v, want ErrBlocked", s, err)
+				}
+			}
+		})
+	}
+	if err := NewGuard(private).CheckAddr(netip.Addr{}); !errors.Is(err, ErrBlocked) {
+		t.Errorf("the zero address: %v, want ErrBlocked", err)
+	}
+}
+
+func TestGuardCheckHost(t *testing.T) {
+	g := NewGuard(Options{})
+	for _, host := range []string{"example.com", "localhost", "a1.b2", "1.2.3.example", "0x7f.example", "xn--bcher-kva.example", "1.1.1.1", "2606:4700::1111"} {
+		if err := g.CheckHost(host); err != nil {
+			t.Errorf("%s refused: %v", host, err)
+		}
+	}
+	for _, host := range []string{"127.0.0.1", "::1", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "127.0.0.1.", "0x7F.1", "017700000001", "8.8.8.8.", "1.2.3.4.5", "example.0x1"} {
+		if err := g.CheckHost(host); !errors.Is(err, ErrBlocked) {
+			t.Errorf("%s: %v, want ErrBlocked", host, err)
+		}
+	}
+}
+
+// Whatever the notation, a URL that leads to this host or its network is refused
+// at connect, although nobody has called CheckURL.
+func TestDialBlocked(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	// The resolver of a C library would take numbers for addresses; this one
+	// does so for every name.
+	resolver := fakeDNS(t, func(string) ([]netip.Addr, bool) {
+		return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, true
+	})
+	for _, host := range []string{
+		"127.0.0.1", "0.0.0.0", "10.0.0.1", "169.254.169.254", "100.64.0.1",
+		"[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]",
+		"[fe80::1%25lo]", "[fe80::1%25eth0]", "[fd00:ec2::254]",
+		"[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::1]",
+		"2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0", "127.0.0.1.",
+		"localhost", "rebind.example.com",
+	} {
+		t.Run(host, func(t *testing.T) {
+			rt := NewTransport(Options{Resolver: resolver})
+			defer rt.CloseIdleConnections()
+			res := post(t, rt, "http://"+host+":"+port+"/", Limits{})
+			if !errors.Is(res.Err, ErrBlocked) || res.Class != ClassBlocked {
+				t.Errorf("got status %d, class %q, error %v; want ErrBlocked", res.Status, res.Class, res.Err)
+			}
+			if res.RemoteAddr.IsValid() {
+				t.Errorf("connected to %s", res.RemoteAddr)
+			}
+		})
+	}
+}
+
+// A name that changes its mind between two look-ups is caught, because it is the
+// address of the connection that is checked.
+func TestDialRebinding(t *testing.T) {
+	var turned atomic.Bool
+	resolver := fakeDNS(t, func(string) ([]netip.Addr, bool) {
+		if turned.Load() {
+			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, true
+		}
+		return []netip.Addr{netip.MustParseAddr("93.184.216.34")}, true
+	})
+	addrs, err := resolver.LookupNetIP(context.Background(), "ip4", "rebind.example.com")
+	if err != nil || NewGuard(Options{}).CheckAddr(addrs[0]) != nil {
+		t.Fatalf("the first look-up should be harmless: %v %v", addrs, err)
+	}
+	turned.Store(true)
+	rt := NewTransport(Options{Resolver: resolver})
+	defer rt.CloseIdleConnections()
+	if res := post(t, rt, "http://rebind.example.com/", Limits{}); !errors.Is(res.Err, ErrBlocked) {
+		t.Errorf("got %v, want ErrBlocked", res.Err)
+	}
+}
+
+// Of several addresses of a name only those are tried that are allowed.
+func TestDialPicksAllowed(t *testing.T) {
+	s := serveRaw(t, nil, answerOK)
+	_, port, _ := net.SplitHostPort(s.addr)
+	resolver := fakeDNS(t, func(string) ([]netip.Addr, bool) {
+		return []netip.Addr{netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("127.0.0.1")}, true
+	})
+	rt := localTransport(t, Options{Resolver: resolver})
+	res := post(t, rt, "http://two.example.com:"+port+"/", Limits{})
+	if res.Err != nil || res.Status != 204 || res.RemoteAddr.Addr() != netip.MustParseAddr("127.0.0.1") {
+		t.Errorf("got status %d from %s, error %v", res.Status, res.RemoteAddr, res.Err)
+	}
+}
