@@ -22,38 +22,42 @@ func (r *run) claimLoop(ctx context.Context) {
 	defer timer.Stop()
 	var last time.Time
 	for ctx.Err() == nil {
-		claimed := false
-		// When places are scarce, more of them are worth waiting for: a claim
-		// costs the same for one as for many.
-		if !lanes.scarce() || time.Since(last) >= batchPatience {
-			// Fresh ones first: fast ones may take every place, fresh ones half.
-			for _, c := range [...]class{fresh, fast, slow} {
-				if wait := r.settler.backlogged(); wait != nil {
-					select {
-					case <-wait:
-					case <-ctx.Done():
-						return
-					}
-				}
-				p := lanes.pick(c, time.Now())
-				if p == nil {
-					continue
-				}
-				if err := r.claim(ctx, p); err != nil {
-					if ctx.Err() != nil {
-						return
-					}
-					if !sleep(ctx, r.e.storeFailed(ctx, "claim", err, retry)) {
-						return
-					}
-					continue
-				}
-				retry.Reset()
-				claimed = true
+		if rest := batchPatience - time.Since(last); rest > 0 && lanes.scarce() {
+			// A claim costs the same for one as for many: more places are worth a
+			// moment's wait.
+			timer.Reset(rest)
+			select {
+			case <-lanes.signal:
+			case <-timer.C:
+			case <-ctx.Done():
 			}
-			last = time.Now()
+			continue
+		}
+		claimed := false
+		// Fresh ones first: fast ones may take every place, fresh ones half.
+		for _, c := range [...]class{fresh, fast, slow} {
+			if wait := r.settler.backlogged(); wait != nil {
+				select {
+				case <-wait:
+				case <-ctx.Done():
+					return
+				}
+			}
+			p := lanes.pick(c, time.Now())
+			if p == nil {
+				continue
+			}
+			claimed = true
+			if err := r.claim(ctx, p); err != nil {
+				if !sleep(ctx, r.e.storeFailed(ctx, "claim", err, retry)) {
+					return
+				}
+				continue
+			}
+			retry.Reset()
 		}
 		if claimed {
+			last = time.Now()
 			continue
 		}
 		var due <-chan time.Time

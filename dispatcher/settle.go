@@ -40,7 +40,10 @@ type settler struct {
 	// byID finds outcomes that are not stored, those being written included: a
 	// delivery that is claimed again meanwhile is settled without sending.
 	byID map[string]*unsaved
-	// room is closed and made anew when the backlog has shrunk.
+	// failing: the last call failed. What is sent now could not be stored, and
+	// would be sent again: claiming pauses.
+	failing bool
+	// room is closed and made anew when claiming may go on.
 	room chan struct{}
 
 	// ready has capacity 1: outcomes are there, and full: a batch of them.
@@ -104,12 +107,12 @@ func (s *settler) reclaimed(d *store.Delivery) bool {
 	return true
 }
 
-// backlogged returns nil if there is room, or a channel that closes when there
-// may be.
+// backlogged returns nil if outcomes can be taken, or a channel that closes when
+// that may be so again.
 func (s *settler) backlogged() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.byID) < settleBacklog {
+	if len(s.byID) < settleBacklog && !s.failing {
 		return nil
 	}
 	return s.room
@@ -200,6 +203,7 @@ func (s *settler) flush(ctx context.Context, limit int) (int, error) {
 	if err != nil {
 		s.mu.Lock()
 		s.pending = append(s.pending, batch...)
+		s.failing = true
 		s.mu.Unlock()
 		return 0, err
 	}
@@ -228,6 +232,7 @@ func (s *settler) stored(ctx context.Context, batch []*unsaved, lost []string) {
 			delete(s.byID, u.delivery.ID)
 		}
 	}
+	s.failing = false
 	if len(s.byID) < settleBacklog {
 		close(s.room)
 		s.room = make(chan struct{})
