@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -131,8 +132,15 @@ func (e *Engine) checkConfig(c *EndpointConfig) error {
 	if err := checkText("name", c.Name, maxName); err != nil {
 		return err
 	}
-	if _, err := egress.CheckURL(c.URL, e.cfg.plainHTTP); err != nil {
+	u, err := egress.CheckURL(c.URL, e.cfg.plainHTTP)
+	if err != nil {
 		return invalid("url", "%s", reasonOf(err))
+	}
+	if e.guard != nil {
+		// Only an early answer: a name is checked when it is dialled.
+		if err := e.guard.CheckHost(u.Hostname()); err != nil {
+			return invalid("url", "%s", reasonOf(err))
+		}
 	}
 	if err := checkText("description", c.Description, maxDescription); err != nil {
 		return err
@@ -217,13 +225,18 @@ func checkText(field, s string, limit int) error {
 }
 
 func reasonOf(err error) string {
-	switch err := err.(type) { //nolint:errorlint // made here, never wrapped
-	case *egress.FieldError:
-		return err.Reason
-	case *signer.FieldError:
-		return err.Reason
-	case *ValidationError:
-		return err.Reason
+	var (
+		ours    *ValidationError
+		ofURL   *egress.FieldError
+		ofSigns *signer.FieldError
+	)
+	switch {
+	case errors.As(err, &ours):
+		return ours.Reason
+	case errors.As(err, &ofURL):
+		return ofURL.Reason
+	case errors.As(err, &ofSigns):
+		return ofSigns.Reason
 	}
 	return err.Error()
 }

@@ -23,6 +23,8 @@ type Engine struct {
 	vault     vault
 	observers observers
 	transport http.RoundTripper
+	// guard is that of our own transport, nil if the host brought one.
+	guard *egress.Guard
 	// reserved are the headers that signatures use.
 	reserved []string
 
@@ -61,12 +63,13 @@ func New(s store.Store, opts ...Option) (*Engine, error) {
 	e.reserved = e.cfg.signer.Headers()
 	e.transport = e.cfg.transport
 	if e.transport == nil {
-		e.transport = egress.NewTransport(egress.Options{
+		o := egress.Options{
 			AllowPrivate:       e.cfg.allowPrivate,
 			AllowedPrefixes:    e.cfg.allowedPrefixes,
 			RootCAs:            e.cfg.rootCAs,
 			ClientCertificates: e.cfg.clientCerts,
-		})
+		}
+		e.transport, e.guard = egress.NewTransport(o), egress.NewGuard(o)
 	}
 	e.lanes = newLanes(e.cfg.concurrency, e.cfg.maxInFlight, e.cfg.slowAfter)
 	e.Dispatcher = &tenant{engine: e}

@@ -30,7 +30,7 @@ func (s *Store) checksum(kind byte, filter []any, n uint64) uint64 {
 	binary.LittleEndian.PutUint64(b[1:], n)
 	_, _ = h.Write(b[:]) // never fails
 	if len(filter) > 0 {
-		fmt.Fprintf(&h, "%q", filter)
+		fmt.Fprintf(&h, "%#v", filter)
 	}
 	return h.Sum64()
 }

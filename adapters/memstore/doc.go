@@ -23,7 +23,8 @@
 // evict, Insert answers [store.ErrFull], and so do CreateEndpoint,
 // UpdateEndpoint and a Requeue that makes deliveries; nothing is written then.
 // Settle never fails for lack of room: if evicting does not help, the attempts
-// it records lose their headers and response bodies.
+// it records lose their headers and response bodies, and the little that is left
+// of them may exceed the bound.
 //
 // # Time
 //

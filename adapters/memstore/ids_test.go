@@ -15,7 +15,7 @@ func TestDeliveryIDs(t *testing.T) {
 		if got := s.number(id); got != n {
 			t.Errorf("number(%q) = %d, want %d", id, got, n)
 		}
-		if len(id) != idLen || strings.Trim(id, idScheme+alphabet) != "" {
+		if len(id) != idLen || strings.Trim(id[len(idScheme):], alphabet) != "" {
 			t.Errorf("%q is not %d bytes of the alphabet", id, idLen)
 		}
 		ids = append(ids, id)

@@ -14,10 +14,7 @@ import (
 // TestMemory measures what deliveries cost with a payload of 1 KiB, prints it,
 // and holds the store to its account and to what was once reached.
 func TestMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a second or two")
-	}
-	const deliveries = 100_000
+	const deliveries = 50_000
 	for _, fanOut := range []int{1, 10} {
 		t.Run(fmt.Sprintf("fanout=%d", fanOut), func(t *testing.T) {
 			ctx := context.Background()

@@ -133,7 +133,7 @@ func (s *Store) earliest(first *lane) (from *lane, number uint64, head *row) {
 func (s *Store) take(c *claim, l *lane, n uint64, r *row) bool {
 	e := s.events.at(r.event)
 	if i := int(e.claim); i >= len(c.events) || c.events[i].number != r.event {
-		if max := c.params.MaxBytes; max > 0 && len(c.taken) > 0 && c.bytes+len(e.body) > max {
+		if bound := c.params.MaxBytes; bound > 0 && len(c.taken) > 0 && c.bytes+len(e.body) > bound {
 			return false
 		}
 		c.bytes += len(e.body)

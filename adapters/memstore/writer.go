@@ -9,8 +9,9 @@ import (
 )
 
 // Insert implements [store.Writer]. Beside [store.ErrFull] it refuses a batch
-// with an event that has an empty ID, EventID or EndpointID, more bytes than
-// [store.Event] allows, or an endpoint twice.
+// with an event that has an empty ID or EndpointID, more bytes than [store.Event]
+// allows, or an endpoint twice. A nil Body is kept as an empty one, for nil means
+// that the payload was purged.
 func (s *Store) Insert(ctx context.Context, events []store.NewEvent) ([]store.Inserted, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -18,9 +18,9 @@ import (
 // values stay as they are.
 type Class string
 
-// The classes of a failed attempt. With ClassBlocked, ClassDNS and ClassConnect,
-// and whenever Response.RemoteAddr is zero, nothing was sent; in all other cases
-// the receiver may have processed the request.
+// The classes of a failed attempt. With ClassBlocked, ClassDNS and ClassConnect
+// nothing was sent; Response.RemoteAddr tells for the others whether there was a
+// connection at all. If there was, the receiver may have processed the request.
 const (
 	// ClassNone: a complete response came, whatever its status.
 	ClassNone Class = ""
@@ -76,7 +76,7 @@ func (e *Error) Error() string { return e.text }
 func (e *Error) Unwrap() error { return e.cause }
 
 // fail turns what RoundTrip or reading the body returned into the Response's
-// error. ctx is the attempt's context, parent the caller's.
+// error. parent is the caller's context, status 0 if no response header came.
 func (a *attempt) fail(parent context.Context, u *url.URL, timeout time.Duration, status int, err error) *Error {
 	// A *url.Error, at any depth, prints the URL.
 	for {

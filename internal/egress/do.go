@@ -2,8 +2,8 @@ package egress
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -61,9 +61,11 @@ type Response struct {
 	Truncated       bool     // the body was longer than Body
 	RetryAfter      string   // the Retry-After field, for [RetryAfter]
 
-	RemoteAddr netip.AddrPort // whom the transport was connected to; zero: nobody, so nothing was sent
-	Proto      string         // "HTTP/1.1", "HTTP/2.0"
-	Reused     bool           // the connection had carried requests before
+	// RemoteAddr is whom the transport was connected to. With a transport of
+	// NewTransport, the zero value means nobody, so that nothing was sent.
+	RemoteAddr netip.AddrPort
+	Proto      string // "HTTP/1.1", "HTTP/2.0"
+	Reused     bool   // the connection had carried requests before
 	Timings    Timings
 
 	Err   error // nil, or an *Error
@@ -83,7 +85,7 @@ type Timings struct {
 
 // errDeadline is the cause by which the attempt's own deadline is told from
 // everything else that may end a context.
-var errDeadline = errors.New("attempt deadline")
+var errDeadline = fmt.Errorf("attempt: %w", context.DeadlineExceeded)
 
 // Do sends req once through rt and reads the response within lim. It does not
 // return an error apart: whatever happens is in the Response, a panic of rt
@@ -132,7 +134,7 @@ func Do(ctx context.Context, rt http.RoundTripper, req Request, lim Limits) (res
 	if err == nil {
 		hr, err = rt.RoundTrip(a.request(req))
 	}
-	for n := 0; n < maxReplays && err != nil && unprocessed(err, req.Header) && pause(inner, n); n++ {
+	for n := 0; n < maxReplays && err != nil && unprocessed(err) && pause(inner, n); n++ {
 		a = newAttempt(inner, start)
 		hr, err = rt.RoundTrip(a.request(req))
 	}
@@ -158,6 +160,7 @@ func (lim Limits) withDefaults() Limits {
 	if lim.MaxDrain == 0 {
 		lim.MaxDrain = DefaultMaxDrain
 	}
+	lim.MaxDrain = min(lim.MaxDrain, math.MaxInt64-1) // drain counts one further
 	return lim
 }
 

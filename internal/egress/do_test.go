@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,12 +103,13 @@ func TestDoBodyLimits(t *testing.T) {
 		{"one over", DefaultMaxBody + 1, Limits{}, DefaultMaxBody, true, true},
 		{"drained to the end", DefaultMaxBody + DefaultMaxDrain, Limits{}, DefaultMaxBody, true, true},
 		{"over the drain", DefaultMaxBody + DefaultMaxDrain + 8192, Limits{}, DefaultMaxBody, true, false},
-		{"huge", 50 << 20, Limits{}, DefaultMaxBody, true, false},
+		{"huge", 5 << 20, Limits{}, DefaultMaxBody, true, false},
 		{"cut in a character", 10, Limits{MaxBody: 5}, 4, true, true},
 		{"cut in the only character", 2, Limits{MaxBody: 1}, 0, true, true},
 		{"nothing kept", 10, Limits{MaxBody: -1}, 0, true, true},
 		{"nothing kept of nothing", 0, Limits{MaxBody: -1}, 0, false, true},
 		{"nothing drained", 10, Limits{MaxBody: 4, MaxDrain: -1}, 4, true, false},
+		{"everything drained", 10_000_000, Limits{MaxDrain: math.MaxInt64}, DefaultMaxBody, true, true},
 		{"more than the default", 100_000, Limits{MaxBody: 99_998}, 99_998, true, true},
 	}
 	for _, tt := range tests {
@@ -212,6 +215,7 @@ func TestDoTimings(t *testing.T) {
 }
 
 func TestDoNoConnection(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -245,6 +249,7 @@ func TestDoNoConnection(t *testing.T) {
 
 // The caller's end is not the receiver's fault, and the other way round.
 func TestDoCanceled(t *testing.T) {
+	t.Parallel()
 	arrived := make(chan struct{}, 10)
 	s := serveRaw(t, nil, func(_ *rawServer, c net.Conn) {
 		buf := make([]byte, 1)
@@ -285,10 +290,27 @@ func TestDoCanceled(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		res := Do(ctx, rt, req, Limits{Timeout: brief})
-		if res.Class != ClassTimeout || res.Err.Error() != "no response within 300ms" {
+		if res.Class != ClassTimeout || res.Err.Error() != "no response within 300ms" || !errors.Is(res.Err, context.DeadlineExceeded) {
 			t.Errorf("class %q, error %v", res.Class, res.Err)
 		}
 	})
+}
+
+// late is a context whose deadline has passed, but which has not noticed yet.
+type late struct{ context.Context }
+
+func (late) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
+
+// A socket's deadline, derived from the caller's, may fire before the context.
+func TestDoCallersDeadlineFirstSeenBySocket(t *testing.T) {
+	rt := roundTripFunc(func(*http.Request) (*http.Response, error) { return nil, os.ErrDeadlineExceeded })
+	req := Request{URL: mustParse(t, "https://example.com/")}
+	if res := Do(late{context.Background()}, rt, req, Limits{}); res.Class != ClassCanceled {
+		t.Errorf("class %q (%v), want canceled", res.Class, res.Err)
+	}
+	if res := Do(context.Background(), rt, req, Limits{}); res.Class != ClassTimeout {
+		t.Errorf("class %q (%v), want timeout", res.Class, res.Err)
+	}
 }
 
 // roundTripFunc is a RoundTripper of a host.

@@ -29,6 +29,6 @@
 // A receiver processes a request at most once per call of Do, which calls
 // RoundTrip, never Client.Do, so that no redirect is followed and no cookie is
 // kept. It leaves Request.GetBody nil, so that net/http itself never sends a body
-// a second time; Do repeats, within the same deadline, only what an HTTP/2 server
-// declared unprocessed.
+// a second time; Do repeats, within the same deadline, only what was never begun
+// or what an HTTP/2 server declared unprocessed.
 package egress

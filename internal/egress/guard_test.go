@@ -79,6 +79,37 @@ func TestGuardCheckHost(t *testing.T) {
 	}
 }
 
+// What net.Dialer asks before it connects, with the address that the resolver
+// gave.
+func TestGuardControl(t *testing.T) {
+	g := NewGuard(Options{AllowedPrefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("fe80::/10")}})
+	for _, tt := range []struct {
+		network, address string
+		ok               bool
+	}{
+		{"tcp4", "127.0.0.1:1", true},
+		{"tcp4", "1.1.1.1:65535", true},
+		{"tcp6", "[2606:4700::1111]:25", true}, // any port
+		{"tcp4", "127.0.0.2:80", false},
+		{"tcp4", "0.0.0.0:80", false},
+		{"tcp6", "[::1]:80", false},
+		{"tcp6", "[::]:80", false},
+		{"tcp6", "[::ffff:10.0.0.1]:80", false},
+		{"tcp6", "[fe80::1%lo]:80", false}, // a zone is refused even in an allowed prefix
+		{"tcp4", ":80", false},
+		{"tcp4", "localhost:80", false},
+		{"tcp4", "", false},
+		{"tcp", "1.1.1.1:80", false}, // net.Dialer always says which
+		{"udp4", "1.1.1.1:80", false},
+		{"unix", "/run/docker.sock", false},
+	} {
+		err := g.control(tt.network, tt.address, nil)
+		if tt.ok && err != nil || !tt.ok && !errors.Is(err, ErrBlocked) {
+			t.Errorf("%s %q: %v", tt.network, tt.address, err)
+		}
+	}
+}
+
 // Whatever the notation, a URL that leads to this host or its network is refused
 // at connect, although nobody has called CheckURL.
 func TestDialBlocked(t *testing.T) {

@@ -192,6 +192,7 @@ func TestDoEarlyAnswer(t *testing.T) {
 // A receiver that stops reading in the middle of a large body blocks the write,
 // which must end with the deadline too.
 func TestDoReceiverStopsReading(t *testing.T) {
+	t.Parallel()
 	returned := make(chan struct{})
 	s := serveRaw(t, nil, func(_ *rawServer, c net.Conn) {
 		c.Read(make([]byte, 10))

@@ -171,10 +171,41 @@ func TestDoHTTP2NoStreams(t *testing.T) {
 	}
 }
 
+// A connection whose packets vanish must not take all later requests to that
+// host with it: pings find out.
+func TestDoHTTP2DeadConnection(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int32
+	silent := make(chan struct{})
+	u, rt := serveH2(t, nil, func(c *h2conn, stream uint32) bool {
+		if requests.Add(1) == 2 {
+			<-silent // as good as gone: nothing is read, no ping answered
+			return false
+		}
+		c.ok204(stream)
+		return true
+	})
+	if rt.HTTP2 == nil || rt.HTTP2.SendPingTimeout <= 0 || rt.HTTP2.PingTimeout <= 0 || rt.HTTP2.WriteByteTimeout <= 0 {
+		t.Fatalf("no health check: %+v", rt.HTTP2)
+	}
+	rt.HTTP2.SendPingTimeout, rt.HTTP2.PingTimeout = brief, brief
+	if res := post(t, rt, u, Limits{}); res.Status != 204 {
+		t.Fatalf("status %d, error %v", res.Status, res.Err)
+	}
+	if res := post(t, rt, u, Limits{}); res.Class != ClassReset || !res.Reused {
+		t.Errorf("into the dead connection: class %q (%v), reused %v", res.Class, res.Err, res.Reused)
+	}
+	if res := post(t, rt, u, Limits{}); res.Status != 204 || res.Reused {
+		t.Errorf("afterwards: status %d, error %v, reused %v", res.Status, res.Err, res.Reused)
+	}
+	close(silent)
+}
+
 // A burst that exceeds the server's streams is refused in part, because a client
 // learns of the limit only when the settings arrive. All of it is delivered, and
 // each request once.
 func TestDoHTTP2Burst(t *testing.T) {
+	t.Parallel()
 	const burst = 40
 	var served atomic.Int32
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

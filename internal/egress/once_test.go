@@ -142,6 +142,7 @@ func TestDoHTTP2Replay(t *testing.T) {
 		{"closed", func(*h2conn, uint32, int32) bool { return false }, 1, ClassReset},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			var requests atomic.Int32
 			u, rt := serveH2(t, nil, func(c *h2conn, stream uint32) bool {
 				return tt.answer(c, stream, requests.Add(1))

@@ -3,7 +3,6 @@ package egress
 import (
 	"context"
 	"math/rand/v2"
-	"net/http"
 	"strings"
 	"time"
 )
@@ -17,13 +16,12 @@ const maxReplays = 6
 // request and will not. net/http tells so by text alone when GetBody is nil, and
 // nothing that a server sends gets into these texts. Should they change in a
 // later Go version, such attempts fail and are retried like others.
-func unprocessed(err error, h http.Header) bool {
+func unprocessed(err error) bool {
 	s := err.Error()
 	if s == "net/http: cannot rewind body after connection loss" {
-		// An HTTP/2 connection had no room for one more stream. It can mean
-		// something else with a field that makes a POST replayable: then the
-		// connection may have been lost after the request was sent.
-		return h["Idempotency-Key"] == nil && h["X-Idempotency-Key"] == nil
+		// With a body and without GetBody this has one cause: the HTTP/2
+		// connection had no room for one more stream, and nothing was sent.
+		return true
 	}
 	cause, ok := strings.CutPrefix(s, "http2: Transport: cannot retry err [")
 	return ok && (strings.HasPrefix(cause, "http2: Transport received Server's graceful shutdown GOAWAY]") ||

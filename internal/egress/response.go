@@ -79,7 +79,7 @@ func keepHeaders(h http.Header, maxFields, maxBytes int) (kept []Header, truncat
 	for i := range kept {
 		f := &kept[i]
 		name, value := Text(f.Name, 256), Text(f.Value, maxFieldText)
-		truncated = truncated || len(value) < len(f.Value)
+		truncated = truncated || len(name) < len(f.Name) || len(value) < len(f.Value)
 		f.Name, f.Value = name, value
 		if maxBytes -= len(f.Name) + len(f.Value); maxBytes < 0 {
 			return slices.Clone(kept[:i]), true
@@ -109,9 +109,6 @@ func (res *Response) readBody(body io.Reader, length int64, lim Limits) error {
 	kept := bytes.Clone(buf) // before drain uses the buffer
 	if err == nil {
 		res.Truncated = drain(body, length-int64(len(kept)), pooled[:], max(0, lim.MaxDrain))
-	}
-	if res.Truncated || err != nil && err != io.EOF {
-		kept = trimPartialRune(kept)
 	}
 	clean, cut := sanitizeBody(kept, keep)
 	if len(clean) > 0 {

@@ -103,20 +103,6 @@ func wholeRunes[T string | []byte](s T, limit int) int {
 	return n
 }
 
-// trimPartialRune drops the beginning of a character at the end of b whose rest
-// was cut off.
-func trimPartialRune(b []byte) []byte {
-	for i := len(b) - 1; i >= 0 && i > len(b)-utf8.UTFMax; i-- {
-		if utf8.RuneStart(b[i]) {
-			if !utf8.FullRune(b[i:]) {
-				return b[:i]
-			}
-			break
-		}
-	}
-	return b
-}
-
 // decode is utf8.DecodeRune for both kinds of argument.
 func decode[T string | []byte](s T) (rune, int) {
 	// Four bytes hold any character; copying them is cheaper than converting s.

@@ -187,6 +187,7 @@ func TestTransportKeepsIdleConnections(t *testing.T) {
 }
 
 func TestTransportBoundsConnections(t *testing.T) {
+	t.Parallel()
 	accepted := make(chan struct{}, 2)
 	s := serveRaw(t, nil, func(_ *rawServer, c net.Conn) {
 		accepted <- struct{}{}
@@ -210,6 +211,7 @@ func TestTransportBoundsConnections(t *testing.T) {
 
 // A tarpit holds neither the attempt nor, for long, the dial in its background.
 func TestTransportStepTimeouts(t *testing.T) {
+	t.Parallel()
 	s := serveRaw(t, nil, func(_ *rawServer, c net.Conn) { untilClosed(c) }) // never says ServerHello
 	rt := localTransport(t, Options{TLSTimeout: brief})
 	res := post(t, rt, "https://"+s.addr+"/", Limits{})

@@ -1,0 +1,5 @@
+// Package integration tests Postrider against what others have written: the
+// reference library of Standard Webhooks, and the libraries by which the
+// receivers of Stripe's and GitHub's webhooks verify them. It is a module of its
+// own, so that none of these becomes a requirement of hosts.
+package integration

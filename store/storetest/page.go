@@ -1,0 +1,307 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/postrider/postrider/store"
+)
+
+var pageProofs = []proof{
+	{"Page/EqualTimes", pageEqualTimes},
+	{"Page/AcrossTenants", pageAcrossTenants},
+	{"Page/NewestFirst", pageNewestFirst},
+	{"Page/Moving", pageMoving},
+	{"Page/Removed", pageRemoved},
+	{"Page/LastHasNoNext", pageLastHasNoNext},
+	{"Page/InvalidCursor", pageInvalidCursor},
+	{"Page/CursorOfAnotherQuery", pageCursorOfAnotherQuery},
+}
+
+// pages walks a list with every page size that could matter and checks that
+// each walk finds the same records.
+func pages[T any](t *tester, l list[T], want []string) {
+	t.tb.Helper()
+	for _, limit := range []int{1, 2, 3, 5, len(want), len(want) + 1} {
+		if got := idsOf(l, walk(t, l, max(limit, 1), nil)); !equalSets(got, want) {
+			t.Errorf("%s by %d: %d records, want %d: %q", l.name, limit, len(got), len(want), got)
+		}
+	}
+}
+
+// One batch makes events and deliveries of one time: the id has to tell them
+// apart.
+func pageEqualTimes(t *tester) {
+	const n = 9
+	var events []store.NewEvent
+	var ids, deliveries, endpoints []string
+	for i := range n {
+		e := event("", fmt.Sprint("e", (i*7)%n))
+		events = append(events, with(e, "a", "b", "c"))
+		ids = append(ids, "/"+e.ID)
+		endpoints = append(endpoints, t.endpoint("", fmt.Sprint("ep", (i*5)%n)).ID)
+	}
+	for _, in := range t.insert(events...) {
+		deliveries = append(deliveries, refs(in)...)
+	}
+	pages(t, t.events(store.EventQuery{}), ids)
+	pages(t, t.deliveries(store.DeliveryQuery{}), deliveries)
+	pages(t, t.deliveries(store.DeliveryQuery{EndpointID: "b"}), idsOf(t.deliveries(store.DeliveryQuery{}), everything(t, t.deliveries(store.DeliveryQuery{EndpointID: "b"}))))
+	pages(t, t.endpoints(store.EndpointQuery{}), endpoints)
+	if n := len(everything(t, t.deliveries(store.DeliveryQuery{EndpointID: "b"}))); n != 9 {
+		t.Errorf("%d deliveries to b, want 9", n)
+	}
+}
+
+// Events of several tenants can have one id and one time.
+func pageAcrossTenants(t *tester) {
+	var events []store.NewEvent
+	var want []string
+	for i := range 7 {
+		for _, id := range []string{"same", "other"} {
+			e := event(fmt.Sprint("t", i), id)
+			events = append(events, with(e))
+			want = append(want, e.Tenant+"/"+e.ID)
+		}
+	}
+	t.insert(events...)
+	pages(t, t.events(store.EventQuery{Scope: store.Scope{All: true}}), want)
+}
+
+func pageNewestFirst(t *tester) {
+	var events, endpoints []string
+	for i := range 6 {
+		id := fmt.Sprint((i*5)%6, "-", i) // unlike the order of insertion
+		t.endpoint("", id)
+		t.publish("", id, id)
+		events, endpoints = append(events, "/"+id), append(endpoints, id)
+		t.pass(2 * precision)
+	}
+	slices.Reverse(events)
+	slices.Reverse(endpoints)
+	// Settling in another order changes nothing about it.
+	for _, i := range []int{3, 0, 5} {
+		t.finish(store.StateDelivered, endpoints[i])
+		t.status("", endpoints[i], store.EndpointPaused, "")
+	}
+	for _, limit := range []int{1, 4, 10} {
+		if got := idsOf(t.events(store.EventQuery{}), walk(t, t.events(store.EventQuery{}), limit, nil)); !slices.Equal(got, events) {
+			t.Errorf("events by %d: %q, want %q", limit, got, events)
+		}
+		if got := idsOf(t.endpoints(store.EndpointQuery{}), walk(t, t.endpoints(store.EndpointQuery{}), limit, nil)); !slices.Equal(got, endpoints) {
+			t.Errorf("endpoints by %d: %q, want %q", limit, got, endpoints)
+		}
+		var got []string
+		for _, d := range walk(t, t.deliveries(store.DeliveryQuery{}), limit, nil) {
+			got = append(got, d.EndpointID)
+		}
+		if !slices.Equal(got, endpoints) {
+			t.Errorf("deliveries by %d go to %q, want %q", limit, got, endpoints)
+		}
+	}
+}
+
+// Between the pages records are added and settled. Those that match all the
+// time come exactly once.
+func pageMoving(t *tester) {
+	want := make(map[string]bool)
+	for i := range 20 {
+		lane := fmt.Sprint("l", i%3)
+		id := t.publish("", fmt.Sprint("e", i), lane)[0]
+		want[id] = true
+		t.endpoint("", fmt.Sprint("ep", i))
+		if i%4 == 0 {
+			t.pass(2 * precision)
+		}
+	}
+	for limit := 1; limit <= 6; limit++ {
+		step := 0
+		move := func() {
+			step++
+			if step > 30 {
+				return
+			}
+			t.publish("", fmt.Sprintf("new-%d-%d", limit, step), "l0", "l9")
+			t.endpoint("", fmt.Sprintf("new-%d-%d", limit, step))
+			t.finish([]store.State{store.StatePending, store.StateDelivered}[step%2], fmt.Sprint("l", step%3))
+			t.status("", fmt.Sprint("ep", step%20), store.EndpointStatus(step%3+1), "")
+		}
+		got := walk(t, t.deliveries(store.DeliveryQuery{}), limit, move)
+		found := 0
+		for _, d := range got {
+			if want[d.ID] {
+				found++
+			}
+		}
+		if found != len(want) {
+			t.Errorf("deliveries by %d: %d of the %d that were there all the time", limit, found, len(want))
+		}
+		step = 0
+		count := func(ids []string) (old int) {
+			for _, id := range ids {
+				if !strings.Contains(id, "new-") {
+					old++
+				}
+			}
+			return old
+		}
+		if n := count(idsOf(t.events(store.EventQuery{}), walk(t, t.events(store.EventQuery{}), limit+10, func() { t.publish("", fmt.Sprintf("new-e-%d-%d", limit, step)); step++ }))); n != 20 {
+			t.Errorf("events by %d: %d of the 20 that were there all the time", limit+10, n)
+		}
+		step = 0
+		if n := count(idsOf(t.endpoints(store.EndpointQuery{}), walk(t, t.endpoints(store.EndpointQuery{}), limit+10, func() { t.endpoint("", fmt.Sprintf("new-e-%d-%d", limit, step)); step++ }))); n != 20 {
+			t.Errorf("endpoints by %d: %d of the 20 that were there all the time", limit+10, n)
+		}
+	}
+}
+
+// The record that a cursor stands on may go: the place in the order stays.
+func pageRemoved(t *tester) {
+	for i := range 12 {
+		t.publish("", fmt.Sprintf("e%02d", i), "l")
+		t.endpoint("", fmt.Sprintf("p%02d", i))
+		t.pass(2 * precision)
+	}
+	var pending []string
+	for _, d := range everything(t, t.deliveries(store.DeliveryQuery{})) {
+		pending = append(pending, d.ID) // newest first
+	}
+	// Whatever was seen stops matching, the last one of the page with it.
+	var seen []string
+	l := t.deliveries(store.DeliveryQuery{State: store.StatePending})
+	page := l.page
+	l.page = func(ctx context.Context, cursor string, limit int) (store.Page[store.Delivery], error) {
+		p, err := page(ctx, cursor, limit)
+		for _, d := range p.Items {
+			seen = append(seen, d.ID)
+		}
+		return p, err
+	}
+	walk(t, l, 2, func() { t.cancel("", seen...) })
+	if !slices.Equal(seen, pending) {
+		t.Errorf("while the seen ones were cancelled, the pages held %q, want %q", seen, pending)
+	}
+	var names []string
+	m := t.endpoints(store.EndpointQuery{})
+	endpoints := m.page
+	m.page = func(ctx context.Context, cursor string, limit int) (store.Page[store.Endpoint], error) {
+		p, err := endpoints(ctx, cursor, limit)
+		for _, e := range p.Items {
+			names = append(names, e.ID)
+		}
+		return p, err
+	}
+	walk(t, m, 3, func() {
+		for _, id := range names[len(names)-3:] {
+			t.remove("", id)
+		}
+	})
+	if want := "p11 p10 p09 p08 p07 p06 p05 p04 p03 p02 p01 p00"; strings.Join(names, " ") != want {
+		t.Errorf("while the seen ones were deleted, the pages held %q, want %q", names, want)
+	}
+	// The same with events that are purged between the pages.
+	t.cancel("", pending...)
+	t.pass(2 * t.unit)
+	events := walk(t, t.events(store.EventQuery{}), 4, nil)
+	first, err := t.Store.Events(t.ctx, store.EventQuery{Limit: 4})
+	t.noError(err, "Events")
+	t.purge(store.PurgeParams{OlderThan: t.unit, Limit: 100})
+	t.publish("", "newer", "l")
+	rest, err := t.Store.Events(t.ctx, store.EventQuery{Limit: 4, Cursor: first.Next})
+	if err != nil || len(rest.Items) != 0 || len(events) != 12 {
+		t.Errorf("after all events behind the cursor were purged: %d events, %v; want none", len(rest.Items), err)
+	}
+}
+
+func pageLastHasNoNext(t *tester) {
+	t.publish("", "a", "l")
+	t.publish("", "b", "l")
+	t.endpoint("", "x")
+	t.endpoint("", "y")
+	for limit := 2; limit <= 3; limit++ {
+		e, err := t.Store.Events(t.ctx, store.EventQuery{Limit: limit})
+		t.noError(err, "Events")
+		d, err := t.Store.Deliveries(t.ctx, store.DeliveryQuery{Limit: limit})
+		t.noError(err, "Deliveries")
+		p, err := t.Store.Endpoints(t.ctx, store.EndpointQuery{Limit: limit})
+		t.noError(err, "Endpoints")
+		if e.Next != "" || d.Next != "" || p.Next != "" {
+			t.Errorf("with 2 records and limit %d there is a following page: %q, %q, %q", limit, e.Next, d.Next, p.Next)
+		}
+		if len(e.Items) != 2 || len(d.Items) != 2 || len(p.Items) != 2 {
+			t.Errorf("with limit %d the only pages hold %d, %d and %d records, want 2", limit, len(e.Items), len(d.Items), len(p.Items))
+		}
+	}
+	none, err := t.Store.Events(t.ctx, store.EventQuery{Scope: store.Scope{Tenant: "none"}, Limit: 1})
+	if err != nil || none.Next != "" || len(none.Items) != 0 {
+		t.Errorf("an empty list: %+v, %v", none, err)
+	}
+}
+
+func pageInvalidCursor(t *tester) {
+	for i := range 3 {
+		t.publish("", fmt.Sprint("e", i), "l")
+		t.endpoint("", fmt.Sprint("ep", i))
+	}
+	e, err := t.Store.Events(t.ctx, store.EventQuery{Limit: 1})
+	t.noError(err, "Events")
+	d, err := t.Store.Deliveries(t.ctx, store.DeliveryQuery{Limit: 1})
+	t.noError(err, "Deliveries")
+	p, err := t.Store.Endpoints(t.ctx, store.EndpointQuery{Limit: 1})
+	t.noError(err, "Endpoints")
+	garbage := []string{"x", "0", "-1", " ", "null", "{}", "%00", "\x00", "\xff\xfe", "ü", "AAAA", "MTIzNDU2", "' OR 1=1 --", strings.Repeat("A", 5000)}
+	refused(t, t.events(store.EventQuery{}), append(garbage, d.Next, p.Next, e.Next+"x"))
+	refused(t, t.deliveries(store.DeliveryQuery{}), append(garbage, e.Next, p.Next, d.Next+"x"))
+	refused(t, t.endpoints(store.EndpointQuery{}), append(garbage, e.Next, d.Next, p.Next+"x"))
+}
+
+func refused[T any](t *tester, l list[T], cursors []string) {
+	t.tb.Helper()
+	for _, cursor := range cursors {
+		p, err := l.page(t.ctx, cursor, 2)
+		if !errors.Is(err, store.ErrInvalidCursor) {
+			t.Errorf("%s with the cursor %.60q: %d records, %v; want ErrInvalidCursor", l.name, cursor, len(p.Items), err)
+		} else if p.Items != nil || p.Next != "" {
+			t.Errorf("%s with the cursor %.60q: a page beside the error", l.name, cursor)
+		}
+	}
+}
+
+// A cursor belongs to its query: that of another tenant or with other filters
+// is none, and so gives nobody a place in a list that is not his.
+func pageCursorOfAnotherQuery(t *tester) {
+	for i := range 8 {
+		t.publish([]string{"a", "b"}[i%2], fmt.Sprint("e", i), []string{"l", "m"}[i/2%2])
+		t.endpoint([]string{"a", "b"}[i%2], fmt.Sprint("ep", i))
+		t.pass(2 * precision)
+	}
+	all, a := store.Scope{All: true}, store.Scope{Tenant: "a"}
+	events, err := t.Store.Events(t.ctx, store.EventQuery{Scope: all, Limit: 2})
+	t.noError(err, "Events")
+	refused(t, t.events(store.EventQuery{Scope: a}), []string{events.Next})
+	refused(t, t.events(store.EventQuery{Scope: all, Type: "invoice.paid"}), []string{events.Next})
+	refused(t, t.events(store.EventQuery{Scope: all, From: happened}), []string{events.Next})
+	deliveries, err := t.Store.Deliveries(t.ctx, store.DeliveryQuery{Scope: a, EndpointID: "l", Limit: 1})
+	t.noError(err, "Deliveries")
+	for _, q := range []store.DeliveryQuery{
+		{Scope: all, EndpointID: "l"}, {Scope: store.Scope{Tenant: "b"}, EndpointID: "l"}, {EndpointID: "l"}, {Scope: a}, {Scope: a, EndpointID: "m"},
+		{Scope: a, EndpointID: "l", EventID: "e0"}, {Scope: a, EndpointID: "l", EventType: "invoice.paid"},
+		{Scope: a, EndpointID: "l", State: store.StatePending}, {Scope: a, EndpointID: "l", To: t.now()},
+	} {
+		refused(t, t.deliveries(q), []string{deliveries.Next})
+	}
+	endpoints, err := t.Store.Endpoints(t.ctx, store.EndpointQuery{Scope: a, Limit: 2})
+	t.noError(err, "Endpoints")
+	refused(t, t.endpoints(store.EndpointQuery{Scope: all}), []string{endpoints.Next})
+	refused(t, t.endpoints(store.EndpointQuery{Scope: store.Scope{Tenant: "b"}}), []string{endpoints.Next})
+	refused(t, t.endpoints(store.EndpointQuery{Scope: a, Status: store.EndpointActive}), []string{endpoints.Next})
+
+	// The same query over again is not another one.
+	again, err := t.Store.Endpoints(t.ctx, store.EndpointQuery{Scope: a, Limit: 2, Cursor: endpoints.Next})
+	if err != nil || len(again.Items) != 2 || again.Next != "" {
+		t.Errorf("the following page: %d endpoints, next %q, %v; want the last 2", len(again.Items), again.Next, err)
+	}
+}

@@ -1,0 +1,204 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/postrider/postrider/store"
+)
+
+var tenantProofs = []proof{
+	{"Tenant/Endpoints", tenantEndpoints},
+	{"Tenant/Reads", tenantReads},
+	{"Tenant/Lists", tenantLists},
+	{"Tenant/Writes", tenantWrites},
+	{"Tenant/Match", tenantMatch},
+	{"Tenant/ForeignEndpoint", tenantForeignEndpoint},
+	{"Tenant/Scope", tenantScope},
+}
+
+// The tenants of these tests. "" is one of them, and not all of them.
+var tenants = []string{"", "a", "A", "b"}
+
+func tenantEndpoints(t *tester) {
+	for _, owner := range tenants {
+		id := "ep-" + owner
+		want := t.endpoint(owner, id)
+		for _, other := range tenants {
+			if other != owner {
+				t.wantNoEndpoint("of tenant "+owner+", asked by "+other, other, id)
+			}
+		}
+		if d := same(t.readEndpoint(owner, id), want); d != "" {
+			t.Errorf("other tenants changed the endpoint of %q: %s", owner, d)
+		}
+	}
+	// The update of an endpoint cannot move it.
+	e := t.readEndpoint("a", "ep-a")
+	e.Tenant = "b"
+	if _, err := t.Store.UpdateEndpoint(t.ctx, e); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an update in another tenant: %v, want ErrNotFound", err)
+	}
+}
+
+func tenantReads(t *tester) {
+	for _, owner := range tenants {
+		event := "event-of-" + owner
+		id := t.publish(owner, event, "l-"+owner)[0]
+		t.finish(store.StateDelivered, "l-"+owner)
+		for _, other := range tenants {
+			if other == owner {
+				continue
+			}
+			if e, err := t.Store.Event(t.ctx, other, event); !errors.Is(err, store.ErrNotFound) || e.ID != "" || e.Body != nil {
+				t.Errorf("tenant %q reads the event of %q: %q, %v", other, owner, e.ID, err)
+			}
+			if d, err := t.Store.Delivery(t.ctx, other, id); !errors.Is(err, store.ErrNotFound) || d.ID != "" {
+				t.Errorf("tenant %q reads the delivery of %q: %q, %v", other, owner, d.ID, err)
+			}
+			if a, err := t.Store.Attempts(t.ctx, other, id); !errors.Is(err, store.ErrNotFound) || a != nil {
+				t.Errorf("tenant %q reads the attempts of %q: %d, %v", other, owner, len(a), err)
+			}
+		}
+		if d := t.delivery(owner, id); d.Tenant != owner || len(t.attempts(owner, id)) != 1 {
+			t.Errorf("the delivery of %q reads as of %q", owner, d.Tenant)
+		}
+	}
+	for _, tenant := range append(tenants, "none") {
+		if _, err := t.Store.Event(t.ctx, tenant, "none"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an event that is not: %v, want ErrNotFound", err)
+		}
+		for _, id := range []string{"none", ""} {
+			if _, err := t.Store.Delivery(t.ctx, tenant, id); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("a delivery that is not: %v, want ErrNotFound", err)
+			}
+			if a, err := t.Store.Attempts(t.ctx, tenant, id); !errors.Is(err, store.ErrNotFound) || a != nil {
+				t.Errorf("attempts of a delivery that is not: %v, want ErrNotFound", err)
+			}
+		}
+	}
+}
+
+func tenantLists(t *tester) {
+	for i, tenant := range tenants {
+		for j := range i + 1 {
+			t.publish(tenant, fmt.Sprint("e", j), "l-"+tenant, "m-"+tenant)
+			t.endpoint(tenant, fmt.Sprint("ep", j, "-", tenant))
+		}
+	}
+	check := func(scope store.Scope, want int, events []store.Event, deliveries []store.Delivery, endpoints []store.Endpoint) {
+		t.tb.Helper()
+		if len(events) != want || len(deliveries) != 2*want || len(endpoints) != want {
+			t.Errorf("%+v lists %d events, %d deliveries and %d endpoints; want %d, %d and %d", scope, len(events), len(deliveries), len(endpoints), want, 2*want, want)
+		}
+		for _, e := range events {
+			if !scope.Includes(e.Tenant) {
+				t.Errorf("%+v lists an event of %q", scope, e.Tenant)
+			}
+		}
+		for _, d := range deliveries {
+			if !scope.Includes(d.Tenant) {
+				t.Errorf("%+v lists a delivery of %q", scope, d.Tenant)
+			}
+		}
+		for _, e := range endpoints {
+			if !scope.Includes(e.Tenant) {
+				t.Errorf("%+v lists an endpoint of %q", scope, e.Tenant)
+			}
+		}
+	}
+	for i, scope := range []store.Scope{{}, {Tenant: "a"}, {Tenant: "A"}, {Tenant: "b"}, {Tenant: "none"}, {All: true}, {All: true, Tenant: "a"}} {
+		check(scope, []int{1, 2, 3, 4, 0, 10, 10}[i], everything(t, t.events(store.EventQuery{Scope: scope})),
+			everything(t, t.deliveries(store.DeliveryQuery{Scope: scope})), everything(t, t.endpoints(store.EndpointQuery{Scope: scope})))
+		if got := t.stats(store.StatsQuery{Scope: scope}).Total.Pending; got != int64([]int{2, 4, 6, 8, 0, 20, 20}[i]) {
+			t.Errorf("%+v counts %d pending deliveries", scope, got)
+		}
+	}
+}
+
+// No write reaches what belongs to another tenant, by whatever name.
+func tenantWrites(t *tester) {
+	for _, owner := range tenants {
+		lane := "l-" + owner
+		ids := t.publish(owner, "same", lane, "done-"+lane)
+		t.finish(store.StateFailed, "done-"+lane)
+		pending, done := t.delivery(owner, ids[0]), t.delivery(owner, ids[1])
+		attempts := t.attempts(owner, ids[1])
+		for _, other := range tenants {
+			if other == owner {
+				continue
+			}
+			if got := t.cancel(other, ids...); slices.Contains(got, true) {
+				t.Errorf("tenant %q cancelled a delivery of %q: %v", other, owner, got)
+			}
+			for _, r := range t.requeue(store.RequeueItem{Tenant: other, DeliveryID: ids[0]}, store.RequeueItem{Tenant: other, DeliveryID: ids[1]}) {
+				if r.Result != store.RequeueNotFound || r.DeliveryID != "" || r.EndpointID != "" || r.Was != 0 {
+					t.Errorf("tenant %q requeued a delivery of %q: %+v", other, owner, r)
+				}
+			}
+			t.wantUnchanged("another tenant's writes", pending, nil)
+			t.wantUnchanged("another tenant's writes", done, attempts)
+		}
+	}
+	t.wantCount(4, 8)
+	// Names lead to a tenant's own records only: the events have one id.
+	r := t.requeue(store.RequeueItem{Tenant: "a", EventID: "same", EndpointID: "done-l-b"})[0]
+	if r.Result != store.RequeueCreated {
+		t.Errorf("requeue of tenant a's event to a lane of b: %+v, want RequeueCreated", r)
+	}
+	if d := t.delivery("a", r.DeliveryID); d.Tenant != "a" {
+		t.Errorf("it made a delivery of tenant %q", d.Tenant)
+	}
+}
+
+func tenantMatch(t *tester) {
+	for _, tenant := range tenants {
+		t.endpoint(tenant, "all-"+tenant, "*")
+		t.endpoint(tenant, "x-"+tenant, "x.*", "only."+tenant)
+	}
+	for _, tenant := range tenants {
+		t.wantMatch(tenant, "x.y", "all-"+tenant, "x-"+tenant)
+		t.wantMatch(tenant, "only.b", append([]string{"all-" + tenant}, map[string][]string{"b": {"x-b"}}[tenant]...)...)
+	}
+	t.wantMatch("none", "x.y")
+	t.status("a", "all-a", store.EndpointDisabled, "")
+	t.remove("a", "x-a")
+	for _, tenant := range []string{"", "A", "b"} {
+		t.wantMatch(tenant, "x.y", "all-"+tenant, "x-"+tenant)
+	}
+}
+
+// A delivery that names the endpoint of another tenant names none: nothing of
+// that endpoint, least of all its secrets, may come with it.
+func tenantForeignEndpoint(t *tester) {
+	for _, c := range []struct{ owner, publisher string }{{"a", "b"}, {"a", ""}, {"", "b"}} {
+		id := "ep-" + c.owner + "-" + c.publisher
+		_, err := t.Store.CreateEndpoint(t.ctx, fullEndpoint(c.owner, id))
+		t.noError(err, "CreateEndpoint")
+		t.publish(c.publisher, "to-"+id, id)
+		b := t.take(held, 10, id)
+		if len(b.Deliveries) != 1 {
+			t.Errorf("claimed %d deliveries of tenant %q to an endpoint of %q, want 1", len(b.Deliveries), c.publisher, c.owner)
+			continue
+		}
+		if e := b.Endpoints[0]; e.DeletedAt.IsZero() || len(e.Secrets) != 0 || len(e.Headers) != 0 || e.URL != "" {
+			t.Errorf("tenant %q got the endpoint of %q: %+v, want a tombstone", c.publisher, c.owner, e)
+		}
+	}
+}
+
+// Scope.All is for reading; its Tenant is ignored.
+func tenantScope(t *tester) {
+	for _, tenant := range tenants {
+		t.publish(tenant, "e", "l")
+	}
+	for _, scope := range []store.Scope{{All: true}, {All: true, Tenant: "none"}} {
+		if n := len(everything(t, t.deliveries(store.DeliveryQuery{Scope: scope, EventID: "e"}))); n != 4 {
+			t.Errorf("%+v lists %d deliveries, want 4", scope, n)
+		}
+		if n := len(everything(t, t.events(store.EventQuery{Scope: scope, Type: "invoice.paid"}))); n != 4 {
+			t.Errorf("%+v lists %d events, want 4", scope, n)
+		}
+	}
+}
