@@ -1,9 +1,6 @@
 package store
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // State is the state of a delivery.
 type State uint8
@@ -20,33 +17,17 @@ const (
 	StateCancelled State = 4
 )
 
-var stateNames = [...]string{StatePending: "pending", StateDelivered: "delivered", StateFailed: "failed", StateCancelled: "cancelled"}
+var stateNames = []string{"", "pending", "delivered", "failed", "cancelled"}
 
 // String returns "pending", "delivered", "failed" or "cancelled".
-func (s State) String() string {
-	if s >= 1 && int(s) < len(stateNames) {
-		return stateNames[s]
-	}
-	return fmt.Sprintf("State(%d)", uint8(s))
-}
+func (s State) String() string { return nameOf("State", stateNames, uint8(s)) }
 
 // MarshalText encodes as [State.String] does.
-func (s State) MarshalText() ([]byte, error) {
-	if s < 1 || int(s) >= len(stateNames) {
-		return nil, fmt.Errorf("store: invalid state %d", uint8(s))
-	}
-	return []byte(stateNames[s]), nil
-}
+func (s State) MarshalText() ([]byte, error) { return marshalName("state", stateNames, uint8(s)) }
 
 // UnmarshalText accepts what MarshalText makes.
 func (s *State) UnmarshalText(text []byte) error {
-	for i, name := range stateNames {
-		if name != "" && name == string(text) {
-			*s = State(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("store: unknown state %q", text)
+	return unmarshalName("state", stateNames, text, (*uint8)(s))
 }
 
 // Terminal tells whether no attempt follows by itself.

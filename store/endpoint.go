@@ -20,6 +20,23 @@ const (
 	EndpointDisabled EndpointStatus = 3
 )
 
+var endpointStatusNames = []string{"", "active", "paused", "disabled"}
+
+// String returns "active", "paused" or "disabled".
+func (s EndpointStatus) String() string {
+	return nameOf("EndpointStatus", endpointStatusNames, uint8(s))
+}
+
+// MarshalText encodes as [EndpointStatus.String] does.
+func (s EndpointStatus) MarshalText() ([]byte, error) {
+	return marshalName("endpoint status", endpointStatusNames, uint8(s))
+}
+
+// UnmarshalText accepts what MarshalText makes.
+func (s *EndpointStatus) UnmarshalText(text []byte) error {
+	return unmarshalName("endpoint status", endpointStatusNames, text, (*uint8)(s))
+}
+
 // Endpoint is where a receiver wants its events. Secrets and Headers reach the
 // store sealed; a store keeps their bytes as they are.
 type Endpoint struct {
@@ -82,6 +99,21 @@ const (
 	// SecretPrepared is known to the receiver but does not sign yet.
 	SecretPrepared SecretPhase = 3
 )
+
+var secretPhaseNames = []string{"", "active", "retiring", "prepared"}
+
+// String returns "active", "retiring" or "prepared".
+func (p SecretPhase) String() string { return nameOf("SecretPhase", secretPhaseNames, uint8(p)) }
+
+// MarshalText encodes as [SecretPhase.String] does.
+func (p SecretPhase) MarshalText() ([]byte, error) {
+	return marshalName("secret phase", secretPhaseNames, uint8(p))
+}
+
+// UnmarshalText accepts what MarshalText makes.
+func (p *SecretPhase) UnmarshalText(text []byte) error {
+	return unmarshalName("secret phase", secretPhaseNames, text, (*uint8)(p))
+}
 
 // Endpoints keeps endpoints.
 type Endpoints interface {

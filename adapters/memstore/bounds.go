@@ -109,13 +109,11 @@ func (s *Store) room(units, bytes int64) bool {
 	return true
 }
 
-// grow accounts for bytes that an event gained, or lost below 0.
+// grow accounts for bytes that an event gained, or lost below 0. The event must
+// not be among those that ended.
 func (s *Store) grow(e *event, by int64) {
 	e.size += by
 	s.bytes += by
-	if e.ended != 0 {
-		s.endedListOf(e).bytes += by
-	}
 }
 
 // removeEvent forgets an event with its deliveries and attempts, pending ones

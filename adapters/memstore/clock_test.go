@@ -106,3 +106,22 @@ func TestFarTimes(t *testing.T) {
 		t.Errorf("after the longest delay VisibleAt is %v, %v", d.VisibleAt, err)
 	}
 }
+
+func TestNanos(t *testing.T) {
+	for _, c := range []struct {
+		at   time.Time
+		want int64
+	}{
+		{time.Time{}, 1}, // 0 would be no time at all
+		{time.Unix(-1, 0), 1},
+		{time.Unix(0, 0), 1},
+		{time.Unix(0, 2), 2},
+		{time.Unix(1, 5), 1_000_000_005},
+		{time.Unix(1<<40, 0), forever},
+		{time.Unix(forever/1_000_000_000, 999_999_999), forever},
+	} {
+		if got := nanos(c.at); got != c.want {
+			t.Errorf("nanos(%v) = %d, want %d", c.at, got, c.want)
+		}
+	}
+}

@@ -23,6 +23,7 @@ func (s *Store) Due(ctx context.Context, p store.DueParams) (store.DueLanes, err
 	defer s.mu.Unlock()
 	d := store.DueLanes{Now: timeOf(s.now())}
 	mark := s.rows.end
+	// A mark is the number of the row up to which the caller has looked.
 	if p.Mark != "" {
 		var err error
 		if mark, err = s.placeOf('m', nil, p.Mark); err != nil {
@@ -51,7 +52,7 @@ func (s *Store) tail(d *store.DueLanes, mark uint64, limit int) uint64 {
 		l = l.older
 	}
 	for ; l != nil; l = l.newer {
-		if l.paused || l.pending() == 0 {
+		if l.paused || l.pending() == 0 { // the sweep finds it when that changes
 			mark = l.latest
 			continue
 		}
@@ -93,6 +94,8 @@ func (s *Store) sweep(d *store.DueLanes, cursor string, limit int) error {
 		begin, at, wrapped = uint32(place>>slotBits&slotMask), uint32(place&slotMask), place&pastTheEnd != 0
 	}
 	for {
+		// The last page looks one lane ahead, so that it says by itself that the
+		// walk is complete.
 		end := uint32(len(s.lanes.slots))
 		if wrapped {
 			end = begin

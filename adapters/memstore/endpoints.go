@@ -25,11 +25,13 @@ func (s *Store) CreateEndpoint(ctx context.Context, given store.Endpoint) (store
 		return store.Endpoint{}, err
 	}
 	defer s.mu.Unlock()
+	// The id is unique over all tenants, and over tombstones.
 	for l := s.lanes.byID[e.ID]; l != nil; l = l.next {
 		if l.endpoint != nil {
 			return store.Endpoint{}, fmt.Errorf("memstore: create endpoint %q: %w", e.ID, store.ErrExists)
 		}
 	}
+	// To make room may remove lanes and tenants, so they are looked up after it.
 	cost := endpointSize(&e)
 	if !s.room(0, cost+laneCost) {
 		return store.Endpoint{}, fmt.Errorf("memstore: create endpoint %q: %w", e.ID, store.ErrFull)
@@ -59,7 +61,7 @@ func (s *Store) Endpoint(ctx context.Context, tenant, id string) (store.Endpoint
 	l := s.endpoint(tenant, id)
 	var e *store.Endpoint
 	if l != nil {
-		e = l.endpoint
+		e = l.endpoint // replaced by writers, never changed
 	}
 	s.mu.Unlock()
 	if e == nil {
@@ -88,6 +90,8 @@ func (s *Store) UpdateEndpoint(ctx context.Context, given store.Endpoint) (store
 	if cost > l.cost && !s.room(0, cost-l.cost) {
 		return store.Endpoint{}, fmt.Errorf("memstore: update endpoint %q: %w", e.ID, store.ErrFull)
 	}
+	// What an update must not change: the status has its own method, so that an
+	// update which was under way does not undo a pause.
 	e.Revision++
 	e.Status, e.StatusReason = old.Status, old.StatusReason
 	e.CreatedAt, e.UpdatedAt, e.DeletedAt = old.CreatedAt, timeOf(s.now()), old.DeletedAt
@@ -137,6 +141,8 @@ func (s *Store) DeleteEndpoint(ctx context.Context, tenant, id string) error {
 	if l == nil {
 		return noEndpoint("delete", id)
 	}
+	// Nobody signs or sends for a tombstone, so its secrets need not be kept. The
+	// deliveries stay where they are; the lane shows that the endpoint is gone.
 	s.withdraw(l)
 	e := *l.endpoint
 	now := timeOf(s.now())
@@ -254,7 +260,8 @@ func clone(e *store.Endpoint) store.Endpoint {
 	return c
 }
 
-// endpointSize is what an endpoint costs.
+// endpointSize is what an endpoint costs: its texts, and rounded up what the
+// record, its slices, its maps and its entries in the indexes take.
 func endpointSize(e *store.Endpoint) int64 {
 	size := 512 + len(e.ID) + len(e.Tenant) + len(e.Name) + len(e.URL) + len(e.Description) + len(e.Headers) + 8*len(e.Retry)
 	for _, p := range e.Patterns {

@@ -13,6 +13,8 @@ func (s *Store) Event(ctx context.Context, tenant, id string) (store.Event, erro
 	if err := s.lock(ctx); err != nil {
 		return store.Event{}, err
 	}
+	// The copy shares the body, which nobody writes to; full copies that, without
+	// the lock.
 	_, found := s.findEvent(tenant, id)
 	var e event
 	if found != nil {
@@ -28,7 +30,7 @@ func (s *Store) Event(ctx context.Context, tenant, id string) (store.Event, erro
 // Events implements [store.Inspector]. It refuses a Limit below 1.
 func (s *Store) Events(ctx context.Context, q store.EventQuery) (store.Page[store.Event], error) {
 	if q.Scope.All {
-		q.Scope.Tenant = ""
+		q.Scope.Tenant = "" // it is ignored, so it is no part of the query
 	}
 	between := spanOf(q.From, q.To)
 	list := listing{
@@ -132,6 +134,7 @@ func (s *Store) Deliveries(ctx context.Context, q store.DeliveryQuery) (store.Pa
 	return store.Page[store.Delivery]{Items: found, Next: next}, nil
 }
 
+// matches applies the filters that the index need not have applied.
 func (s *Store) matches(q *store.DeliveryQuery, r *row) bool {
 	if q.State != 0 && r.state != q.State {
 		return false
@@ -148,8 +151,10 @@ func (s *Store) matches(q *store.DeliveryQuery, r *row) bool {
 
 // candidates chooses the narrowest index for a query.
 func (s *Store) candidates(q *store.DeliveryQuery) func(before uint64) []uint64 {
+	// Every function looks its index up anew each time: between two calls the
+	// lock may have been let go of.
 	switch {
-	case q.EventID != "":
+	case q.EventID != "": // at most one for each endpoint
 		return func(before uint64) []uint64 { return s.rowsOf(q.Scope, q.EventID, before) }
 	case q.EndpointID != "":
 		return func(before uint64) []uint64 {
@@ -200,7 +205,7 @@ func (s *Store) rowsOf(scope store.Scope, eventID string, before uint64) []uint6
 	return all[:end]
 }
 
-// everyBelow walks over all records of a slab.
+// everyBelow walks over all records of a slab that are in use, chunk by chunk.
 func everyBelow[T any](table *slab[T], used func(*T) bool) func(before uint64) []uint64 {
 	run := make([]uint64, 0, chunkSize)
 	return func(before uint64) []uint64 {
@@ -233,6 +238,8 @@ func (s *Store) Attempts(ctx context.Context, tenant, deliveryID string) ([]stor
 		s.mu.Unlock()
 		return nil, noDelivery(deliveryID)
 	}
+	// A log is appended to, but never written over, so this part of it is safe to
+	// read without the lock.
 	log, count := s.rows.log(n, r), int(r.attempts)
 	s.mu.Unlock()
 	return decodeAttempts(log, deliveryID, count), nil

@@ -225,4 +225,7 @@ func TestSettledTokensAreNeverForgotten(t *testing.T) {
 	if d, err := h.Delivery(ctx, "", id); err != nil || d.State != store.StatePending {
 		t.Errorf("repetitions changed the delivery: %+v, %v", d, err)
 	}
+	if _, err := h.EraseTenant(ctx, "", 1); err != nil || len(h.rows.late) != 0 {
+		t.Errorf("after the delivery went, tokens of %d are kept, %v", len(h.rows.late), err)
+	}
 }

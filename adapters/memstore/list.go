@@ -50,6 +50,8 @@ func (l *listing) run(ctx context.Context, s *Store) (next string, err error) {
 		}
 	}
 	taken, last := 0, uint64(0)
+	// Numbers are only asked for while the lock is held, and again after it was
+	// let go of: a record that went meanwhile is not among them any more.
 	for {
 		for looked := 0; looked < step; {
 			candidates := l.below(before)

@@ -20,6 +20,8 @@ func (s *Store) Match(ctx context.Context, tenant string, types []string) ([][]s
 	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}
+	// Endpoints are replaced by writers, never changed, so it is enough to note
+	// which they are; they are copied without the lock.
 	found := make([][]*store.Endpoint, len(types))
 	if t := s.tenants.byName[tenant]; t != nil {
 		for i := range patterns {

@@ -41,28 +41,37 @@ func (s *Store) Claim(ctx context.Context, p store.ClaimParams) (store.Batch, er
 // claim is a claim while it is made. What it took is noted under the lock, and
 // the records are made of it afterwards.
 type claim struct {
-	params     store.ClaimParams
+	params store.ClaimParams
+	// now is the time of the claim, until the end of the leases.
 	now, until int64
-	bytes      int
-	full       bool
-	taken      []takenRow
-	events     []takenEvent
-	lanes      []takenLane
+	// bytes is the size of the bodies so far; full tells that Max or MaxBytes
+	// was reached.
+	bytes  int
+	full   bool
+	taken  []takenRow
+	events []takenEvent
+	lanes  []takenLane
 }
 
+// takenRow is a copy of a row as the claim left it.
 type takenRow struct {
 	row
-	number      uint64
-	reason      store.Code
+	number uint64
+	reason store.Code
+	// event and lane are indexes into those of the claim.
 	event, lane uint32
 	expired     bool
 }
 
+// takenEvent is a copy of an event, with its number to know it again by. Its
+// texts are shared: nobody writes to them.
 type takenEvent struct {
 	event
 	number uint64
 }
 
+// takenLane is a lane with what is needed of it later, when the lane itself may
+// be no more. It is used for comparison only.
 type takenLane struct {
 	lane     *lane
 	id       string
@@ -132,6 +141,8 @@ func (s *Store) earliest(first *lane) (from *lane, number uint64, head *row) {
 // take claims a delivery, unless its event would exceed MaxBytes.
 func (s *Store) take(c *claim, l *lane, n uint64, r *row) bool {
 	e := s.events.at(r.event)
+	// e.claim may be left over from another claim, so it counts only if what
+	// stands there is this event. That takes the place of a map per claim.
 	if i := int(e.claim); i >= len(c.events) || c.events[i].number != r.event {
 		if bound := c.params.MaxBytes; bound > 0 && len(c.taken) > 0 && c.bytes+len(e.body) > bound {
 			return false
@@ -140,10 +151,12 @@ func (s *Store) take(c *claim, l *lane, n uint64, r *row) bool {
 		e.claim = uint32(len(c.events))
 		c.events = append(c.events, takenEvent{*e, r.event})
 	}
+	// The same goes for lanes, whose endpoint stands in the batch once.
 	if i := int(l.claim); i >= len(c.lanes) || c.lanes[i].lane != l {
 		l.claim = uint32(len(c.lanes))
 		c.lanes = append(c.lanes, takenLane{l, l.id, l.tenant.name, l.endpoint})
 	}
+	// Settle and Requeue end a lease, so one that still stands ran out.
 	expired := r.claimed
 	if expired {
 		r.expiries++
@@ -157,7 +170,8 @@ func (s *Store) take(c *claim, l *lane, n uint64, r *row) bool {
 	return true
 }
 
-// batch makes the records.
+// batch makes the records, without the lock: nine tenths of the work of a claim,
+// the copying of the bodies above all.
 func (c *claim) batch(s *Store, visited []store.LaneAt) store.Batch {
 	b := store.Batch{Visited: visited, Now: timeOf(c.now)}
 	if len(c.taken) == 0 {
@@ -174,7 +188,7 @@ func (c *claim) batch(s *Store, visited []store.LaneAt) store.Batch {
 	}
 	b.Endpoints = make([]store.Endpoint, len(c.lanes))
 	for i, l := range c.lanes {
-		if l.endpoint == nil {
+		if l.endpoint == nil { // there never was one, or its tombstone was purged
 			b.Endpoints[i] = store.Endpoint{ID: l.id, Tenant: l.tenant, Status: store.EndpointDisabled, DeletedAt: b.Now}
 			continue
 		}

@@ -17,6 +17,8 @@ func (s *Store) Cancel(ctx context.Context, tenant string, ids []string, reason 
 	if len(ids) == 0 {
 		return nil, nil
 	}
+	// A Cancel raises the token, so that an attempt under way is lost to its
+	// sender. To leave the queue takes no search.
 	now := s.now()
 	cancelled := make([]bool, len(ids))
 	for i, id := range ids {
@@ -44,6 +46,8 @@ func (s *Store) Requeue(ctx context.Context, p store.RequeueParams) ([]store.Req
 	if len(p.Items) == 0 {
 		return nil, nil
 	}
+	// First all items are judged, then all are done: an error may come of the
+	// first pass only, and a dry run is the first pass.
 	plan := plan{made: make(map[pair]bool), pending: make(map[uint64]bool), units: make(map[uint64]int64)}
 	results := make([]store.Requeued, len(p.Items))
 	for i := range p.Items {
@@ -104,6 +108,8 @@ func (s *Store) target(item *store.RequeueItem) (n uint64, r *row, event uint64)
 	if e == nil || l == nil {
 		return 0, nil, event
 	}
+	// The rows that Insert made for an event are numbered one after another, and
+	// a lane has at most one of them.
 	n, found := l.rows.find(e.first, e.first+uint64(e.n))
 	if !found {
 		n, found = e.extra[l.slot]
@@ -120,6 +126,7 @@ func (s *Store) plan(p *plan, item *store.RequeueItem) (store.Requeued, error) {
 	if number == 0 {
 		return store.Requeued{Result: store.RequeueNotFound}, nil
 	}
+	// Each case leaves in the plan what a later item would find.
 	e := s.events.at(number)
 	missing := pair{number, item.EndpointID}
 	var result store.Requeued
@@ -184,6 +191,7 @@ func (s *Store) roomFor(p *plan) bool {
 // create makes the delivery that an item names, and returns its number.
 func (s *Store) create(item *store.RequeueItem) uint64 {
 	number, e := s.findEvent(item.Tenant, item.EventID)
+	// It leaves the ended events before its size and its deliveries change.
 	if e.ended != 0 {
 		s.unend(e)
 	}
@@ -208,6 +216,8 @@ func (s *Store) requeue(n uint64, r *row) {
 	r.claimed = false
 	r.visible, r.updated = now, now
 	s.rows.setReason(r, "")
+	// To the heap, though it is visible now: its number is not the highest, which
+	// a fresh row's must be.
 	if r.state == store.StatePending {
 		s.lease(l, n, r, now)
 		return

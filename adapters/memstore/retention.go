@@ -92,6 +92,9 @@ func (s *Store) oldestEnded(before int64, whole bool) (uint64, *event) {
 }
 
 // empty removes the body of an ended event and those of its attempts.
+// Such an event never comes to be pending again, since there is nothing to send,
+// and those that end first are emptied first: so the list of these stays in
+// order by being appended to, and goes before the other one.
 func (s *Store) empty(n uint64, e *event) {
 	ended := e.ended
 	s.unend(e)

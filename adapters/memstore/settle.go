@@ -24,6 +24,8 @@ func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) (store.Set
 	if len(outcomes) == 0 {
 		return store.SettleResult{}, nil
 	}
+	// Encoding is most of the work, and is done before the lock is taken, even
+	// for outcomes that will turn out to be lost.
 	e := encodings.Get().(*encoding)
 	defer e.release()
 	total := e.encode(outcomes)
@@ -34,6 +36,7 @@ func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) (store.Set
 	defer s.mu.Unlock()
 	var result store.SettleResult
 	now := s.now()
+	// Room is made before anything ends, so none of this batch is evicted for it.
 	bare := total > 0 && !s.room(0, total)
 	for i := range outcomes {
 		o := &outcomes[i]
@@ -74,6 +77,7 @@ func (s *Store) settle(n uint64, r *row, o *store.Outcome, record []byte, bare b
 		r.delivered = now
 	}
 	l := s.lanes.slots[r.lane]
+	// The row is in the queue all the time, at the end of its lease.
 	if o.State != store.StatePending {
 		s.end(l, r, o.State, now)
 		return
@@ -91,6 +95,8 @@ func (s *Store) record(n uint64, r *row, record []byte) {
 		s.grow(e, int64(cap(record))+logCost)
 		return
 	}
+	// The log grows as slices do, into memory of its own: the first record fills
+	// its part of the shared piece, so to append cannot reach its neighbour.
 	log := s.rows.logs.at(n)
 	before := cap(*log)
 	*log = append(*log, record...)
@@ -99,8 +105,11 @@ func (s *Store) record(n uint64, r *row, record []byte) {
 
 // encoding holds the encoded attempts of a batch.
 type encoding struct {
+	// scratch holds all records, one after another; ends are where each of them
+	// ends, one for each outcome.
 	scratch []byte
 	ends    []int
+	// records are the copies that the store keeps.
 	records [][]byte
 }
 

@@ -19,17 +19,26 @@ import (
 type Store struct {
 	// mu guards everything below. It is held for short: what can be encoded
 	// before or copied afterwards is; walks over many records let go of it
-	// every few thousand.
-	mu    sync.Mutex
+	// every few thousand. Methods that are not exported expect it to be held,
+	// unless they say otherwise.
+	mu sync.Mutex
+	// ready tells that the rest was made; a zero value is made at its first use.
 	ready bool
 
-	clock          func() time.Time
+	clock func() time.Time
+	// last is the latest time that was read, lastTick the latest that was given
+	// to a record as its CreatedAt.
 	last, lastTick int64
 
+	// These three do not change, so they may be read without the lock by whoever
+	// held it before.
 	id       string
-	idPrefix string
+	idPrefix string // of delivery ids
 	seed     maphash.Seed
 
+	// The records. An event belongs to a tenant, a row (a delivery) to an event
+	// and a lane, a lane to a tenant. Lanes and tenants exist as long as they
+	// have something.
 	tenants tenants
 	lanes   lanes
 	events  eventTable

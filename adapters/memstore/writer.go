@@ -37,6 +37,7 @@ func (s *Store) Insert(ctx context.Context, events []store.NewEvent) ([]store.In
 // insertion is an event of a batch, made ready without the lock, and then what
 // became of it.
 type insertion struct {
+	// head and body are the copies that the store keeps, see [event].
 	head, body string
 	// same is the index of the event of the batch with the same tenant and id
 	// that stands first; its own index if it is the first.
@@ -179,6 +180,8 @@ func (s *Store) store(given *store.NewEvent, in *insertion) {
 	s.events.end++
 	number := s.events.end
 	e := s.events.take(number)
+	// The kind, the tenant and the lanes are looked up now and not before: to make
+	// room may have removed them.
 	*e = event{
 		kind: t.kindOf(given.Event.Type, given.Event.ContentType),
 		head: in.head, body: in.body,
@@ -209,6 +212,8 @@ func (s *Store) addRow(number uint64, e *event, l *lane, now, visible int64) uin
 	s.rows.end++
 	n := s.rows.end
 	r := s.rows.take(n)
+	// Tokens begin at 1, so that an outcome without one is never taken for that
+	// of a delivery nobody has claimed.
 	*r = row{
 		event: number, lane: l.slot, state: store.StatePending, token: 1,
 		created: now, updated: now, visible: visible,

@@ -54,6 +54,9 @@ func runHistory(t *tester, handles []*tester) {
 	for i := range 2 {
 		t.spawn(&publishers, func() { s.recover(s.on(i), i, events) })
 	}
+	for i := range 2 {
+		t.spawn(&publishers, func() { s.meddle(s.on(i), i, events) })
+	}
 	for i := range 8 {
 		t.spawn(&others, func() { s.work(s.on(i), i) })
 	}
@@ -153,6 +156,45 @@ func (s *storm) recover(t *tester, i, events int) {
 		if t.hasFailed() {
 			return
 		}
+	}
+}
+
+// meddle looks at everything while it moves, and writes what stands in nobody's
+// way: endpoints, and a tenant of its own that comes and goes.
+func (s *storm) meddle(t *tester, i, rounds int) {
+	rng := s.rng(t, 4, i)
+	tenant, lane := fmt.Sprint("own", i), fmt.Sprint("own", i)
+	all := store.Scope{All: true}
+	for n := 0; n < rounds/5 && !t.hasFailed(); n++ {
+		t.endpoint(tenant, lane)
+		t.publish(tenant, "e", lane)
+		t.finish(store.StateFailed, lane)
+		t.publish(tenant, "f", lane)
+		t.status(tenant, lane, store.EndpointPaused, "")
+		t.takeNone(lane, "it was paused before the claim began")
+		t.status(tenant, lane, store.EndpointActive, "")
+		t.wantMatch(tenant, "x", lane)
+		e := t.readEndpoint(tenant, lane)
+		if _, err := t.Store.UpdateEndpoint(t.ctx, e); err != nil {
+			t.Errorf("UpdateEndpoint of an endpoint that nobody else writes: %v", err)
+		}
+		d := t.takeOne(held, lane).Delivery
+		if got := t.delivery(tenant, d.ID); same(got, d) != "" {
+			t.Errorf("a delivery that nobody else has: %s", same(got, d))
+		}
+		walk(t, t.events(store.EventQuery{Scope: all}), 100+rng.IntN(100), nil)
+		walk(t, t.deliveries(store.DeliveryQuery{Scope: all, State: store.State(rng.IntN(5))}), 100+rng.IntN(100), nil)
+		walk(t, t.endpoints(store.EndpointQuery{Scope: all}), 1+rng.IntN(3), nil)
+		t.attempts(tenant, d.ID)
+		t.match("t", "x.y")
+		t.stats(store.StatsQuery{Scope: store.Scope{Tenant: "t"}})
+		t.tail(t.due(store.DueParams{Limit: 1}).Mark, 1+rng.IntN(3))
+		if _, err := t.Store.Event(t.ctx, tenant, "e"); err != nil {
+			t.Errorf("an event that nobody else has: %v", err)
+		}
+		t.purge(store.PurgeParams{OlderThan: 1e6 * time.Hour, BodiesOnly: n%2 == 0, Limit: 5})
+		t.remove(tenant, lane)
+		t.erase(tenant, 1)
 	}
 }
 

@@ -20,7 +20,7 @@ var inspectSections = []section{
 	}},
 	{"Inspector", []rule{
 		stated(definition, `Inspector reads.`),
-		proved("Page/EqualTimes Page/AcrossTenants Page/NewestFirst Page/Moving Page/Removed", `Lists are ordered by (CreatedAt, ID), newest first; a cursor names a place in that order, so that a record which matches throughout appears exactly once over the pages, whatever is added, settled or removed meanwhile.`),
+		proved("Page/EqualTimes Page/AcrossTenants Page/NewestFirst Page/Moving Page/Removed Page/Sparse", `Lists are ordered by (CreatedAt, ID), newest first; a cursor names a place in that order, so that a record which matches throughout appears exactly once over the pages, whatever is added, settled or removed meanwhile.`),
 		stated(callersDuty, `Limit is at least 1.`),
 		proved("Page/InvalidCursor", `ErrInvalidCursor for a cursor that is not one.`),
 	}},

@@ -65,7 +65,7 @@ var queueSections = []section{
 	{"Queue.Settle", []rule{
 		proved("Settle/Mixture Settle/Batch Every/ContextEndsMidway Fence/ErrorSettlesNothing", `Settle stores outcomes, all in one transaction with their attempts.`),
 		proved("Fence/LateButHeld Fence/Stale Fence/Requeued Fence/Cancelled Settle/Mixture", `An outcome takes effect only if the delivery is pending and holds its Token; the time plays no part.`),
-		proved("Fence/Stale Fence/Repeat Fence/RepeatChanged Fence/RepeatLater Fence/TwiceInBatch Fence/Race Settle/Mixture", `Otherwise nothing about that delivery changes, and its id is in Lost, except that an outcome whose token was settled before is not applied again and not lost: Settle can be repeated.`),
+		proved("Fence/Stale Fence/Repeat Fence/RepeatChanged Fence/RepeatLater Fence/ManyTokens Fence/TwiceInBatch Fence/Race Settle/Mixture", `Otherwise nothing about that delivery changes, and its id is in Lost, except that an outcome whose token was settled before is not applied again and not lost: Settle can be repeated.`),
 		proved("Fence/Unknown Settle/Mixture", `Ids that do not exist are lost.`),
 		proved("Settle/Delay Settle/Terminal Settle/Delivered", `State StatePending makes the delivery visible after Delay (below 0 counts as 0); a terminal state ends it.`),
 		proved("Settle/Numbering Settle/Free Settle/Release Settle/Delivered Lease/Expiry", `With an Attempt, the attempt gets the delivery's next number, Attempts rises by one, so does Tries unless Free is set, and Expiries becomes 0; without one (a release) none of them changes.`),
@@ -81,7 +81,7 @@ var queueSections = []section{
 		proved("Due/Start", `"" asks for the present end, and reports none.`),
 	}},
 	{"DueParams.Sweep", []rule{
-		proved("Due/Sweep Due/SweepPages", `Sweep asks for the next page of a walk over all lanes with pending deliveries, at Cursor; "" begins a new walk at a place of the store's choice.`),
+		proved("Due/Sweep Due/SweepPages Due/ManyLanes", `Sweep asks for the next page of a walk over all lanes with pending deliveries, at Cursor; "" begins a new walk at a place of the store's choice.`),
 	}},
 	{"DueParams.Limit", []rule{
 		proved("Due/TailBehind Due/SweepPages", `Limit bounds the lanes of the sweep, and of the tail; at least 1.`),

@@ -133,6 +133,20 @@ func copiesClaim(t *tester) {
 			t.Errorf("the caller changed the endpoint that Claim returned, and the store's with it: %s", d)
 		}
 	}
+	// Nor are the parts of one answer joined: what is appended to one body does
+	// not run into the next.
+	t.fill(5, "many")
+	b := t.take(held, 10, "many")
+	for i := range b.Events {
+		_ = append(b.Events[i].Body, "spoiled, whatever it runs into, as far as it goes"...)
+		_ = append(b.Events[i].Digest, "spoiled"...)
+	}
+	for _, e := range b.Events {
+		want := event("", e.ID)
+		if string(e.Body) != string(want.Body) || string(e.Digest) != string(want.Digest) {
+			t.Errorf("after appending to the bodies of a batch, event %q has the body %q and the digest %x", e.ID, e.Body, e.Digest)
+		}
+	}
 	if b := t.take(held, 10, "m"); string(b.Events[0].Body) != string(event("", "e").Body) {
 		t.Errorf("another delivery of the event is claimed with the body %q", b.Events[0].Body)
 	}

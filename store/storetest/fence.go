@@ -18,6 +18,7 @@ var fenceProofs = []proof{
 	{"Fence/Repeat", fenceRepeat},
 	{"Fence/RepeatChanged", fenceRepeatChanged},
 	{"Fence/RepeatLater", fenceRepeatLater},
+	{"Fence/ManyTokens", fenceManyTokens},
 	{"Fence/TwiceInBatch", fenceTwiceInBatch},
 	{"Fence/Unknown", fenceUnknown},
 	{"Fence/Race", fenceRace},
@@ -172,6 +173,36 @@ func fenceRepeatLater(t *tester) {
 			}
 			t.wantUnchanged("repeated after it was "+name, before, attempts)
 		}
+	}
+}
+
+// A delivery that is claimed more often than bits fit into a word keeps its
+// fence, and tells repetitions from what was lost.
+func fenceManyTokens(t *tester) {
+	id := t.publish("t", "e", "l")[0]
+	attempts := 0
+	for round := range 140 {
+		c := t.takeOne(held, "l")
+		if round%3 == 0 {
+			t.requeue(store.RequeueItem{Tenant: "t", DeliveryID: id})
+			if lost := t.settle(outcome(c, store.StateDelivered)); len(lost) != 1 {
+				t.Fatalf("round %d: a settle under token %d, requeued meanwhile, lost %q", round, c.Delivery.Token, lost)
+			}
+			continue
+		}
+		o := release(c)
+		if round%10 == 1 {
+			o = outcome(c, store.StatePending)
+			attempts++
+		}
+		for range 2 {
+			if lost := t.settle(o); len(lost) != 0 {
+				t.Fatalf("round %d: settled under token %d and repeated: lost %q", round, c.Delivery.Token, lost)
+			}
+		}
+	}
+	if d := t.delivery("t", id); d.Attempts != attempts || len(t.attempts("t", id)) != attempts || d.State != store.StatePending {
+		t.Errorf("%v, %d attempts counted, %d recorded; want pending with %d", d.State, d.Attempts, len(t.attempts("t", id)), attempts)
 	}
 }
 

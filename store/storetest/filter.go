@@ -69,7 +69,7 @@ func filterDeliveries(t *tester) {
 	for _, scope := range []store.Scope{{}, {Tenant: "a"}, {All: true, Tenant: "a"}} {
 		for _, endpoint := range []string{"", "l", "n1", "L"} {
 			for _, id := range []string{"", "e3", "E3"} {
-				for _, eventType := range []string{"", "x.y"} {
+				for _, eventType := range []string{"", "x", "x.y"} {
 					for state := store.State(0); state <= store.StateCancelled; state++ {
 						for _, bounds := range [][2]time.Time{{}, {from, {}}, {{}, to}, {from, to}} {
 							q := store.DeliveryQuery{Scope: scope, EndpointID: endpoint, EventID: id, EventType: eventType, State: state, From: bounds[0], To: bounds[1]}

@@ -105,7 +105,7 @@ var proofs = slices.Concat(
 	infoProofs, everyProofs, copyProofs, tenantProofs,
 	matchProofs, insertProofs, dedupeProofs, txProofs,
 	dueProofs, sweepProofs, claimProofs, claimBoundsProofs, leaseProofs, settleProofs, fenceProofs,
-	endpointProofs, statusProofs, pageProofs, filterProofs, statsProofs,
+	endpointProofs, statusProofs, pageProofs, cursorProofs, filterProofs, statsProofs,
 	requeueProofs, cancelProofs, purgeProofs, eraseProofs, sharedProofs, notifierProofs,
 	modelProofs, concurrentProofs,
 )

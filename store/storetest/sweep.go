@@ -12,6 +12,7 @@ var sweepProofs = []proof{
 	{"Due/Sweep", dueSweep},
 	{"Due/SweepPages", dueSweepPages},
 	{"Due/SweepMoving", dueSweepMoving},
+	{"Due/ManyLanes", dueManyLanes},
 }
 
 // sweep walks over all lanes and returns what was reported of each.
@@ -113,6 +114,46 @@ func dueSweepMoving(t *tester) {
 			if got[id].IsZero() {
 				t.Errorf("a sweep by %d misses lane %s, which had work all the time", limit, id)
 			}
+		}
+	}
+}
+
+func dueManyLanes(t *tester) {
+	const n = 700
+	var events []store.NewEvent
+	var want []string
+	for i := range n {
+		id := fmt.Sprintf("l%03d", i)
+		events = append(events, with(event("", "to-"+id), id))
+		if i%100 < 70 { // the others come to rest, in runs
+			want = append(want, id)
+		}
+	}
+	mark := t.due(store.DueParams{Limit: 1}).Mark
+	t.insert(events...)
+	p := store.ClaimParams{Max: n, Lease: held}
+	for i := range n {
+		if i%100 >= 70 {
+			p.Lanes = append(p.Lanes, store.Lane{ID: fmt.Sprintf("l%03d", i), N: 1})
+		}
+	}
+	var outcomes []store.Outcome
+	for _, c := range t.claim(p).Deliveries {
+		outcomes = append(outcomes, outcome(c, store.StateDelivered))
+	}
+	t.settled(outcomes...)
+	for _, limit := range []int{64, 100, n} {
+		if got := coming(t.sweep(limit, nil)); got != strings.Join(want, " ") {
+			t.Errorf("a sweep by %d does not report the %d of %d lanes with work, but %q", limit, len(want), n, got)
+		}
+	}
+	if d := t.due(store.DueParams{Mark: mark, Limit: n}); !d.Behind {
+		lanes := make(map[string]time.Time)
+		for _, l := range d.Lanes {
+			lanes[l.ID] = l.Next
+		}
+		if got := coming(lanes); got != strings.Join(want, " ") {
+			t.Errorf("a tail by %d does not report the %d lanes with work, but %q", n, len(want), got)
 		}
 	}
 }

@@ -18,6 +18,8 @@ var modelProofs = []proof{
 	{"Model/Walk4", randomWalk(4)},
 	{"Model/Walk5", randomWalk(5)},
 	{"Model/Walk6", randomWalk(6)},
+	{"Model/Walk7", randomWalk(7)},
+	{"Model/Walk8", randomWalk(8)},
 }
 
 // walker takes a random walk through the store's methods, the model beside it.
@@ -54,9 +56,9 @@ func randomWalk(n uint64) func(t *tester) {
 		}
 		w := &walker{tester: t, m: newModel(), rng: rand.New(rand.NewPCG(t.seed, n)), fresh: make(map[string]bool)}
 		w.mark = t.due(store.DueParams{Limit: 1}).Mark
-		steps := 350
+		steps := 500
 		if t.Advance == nil || testing.Short() {
-			steps = 120
+			steps = 150
 		}
 		t.tb.Logf("seed %d, walk %d", t.seed, n)
 		for step := range steps {
