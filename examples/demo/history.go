@@ -30,7 +30,7 @@ func history(ctx context.Context, w io.Writer, hooks dispatcher.Inspector, n *na
 			}
 			fmt.Fprintf(w, columns, a.Number, a.StartedAt.Local().Format("15:04:05.000"), status(a.Status), a.Code,
 				millis(a.Timings.Connect), millis(a.Timings.FirstByte), millis(a.Duration),
-				strings.TrimSpace(string(a.ResponseBody)), next)
+				answer(a), next)
 		}
 	}
 	return nil
@@ -50,6 +50,14 @@ func statistics(ctx context.Context, w io.Writer, hooks dispatcher.Inspector, n 
 	c := stats.Total
 	fmt.Fprintf(w, columns, "all", c.Pending, c.Delivered, c.Failed, c.Cancelled)
 	return nil
+}
+
+// answer is what was answered, or why nothing was.
+func answer(a dispatcher.Attempt) string {
+	if a.Error != "" {
+		return a.Error
+	}
+	return strings.TrimSpace(string(a.ResponseBody))
 }
 
 // status is "-" if there was no answer.

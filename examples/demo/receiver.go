@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"sync/atomic"
 
@@ -29,7 +30,9 @@ func failTwice(next http.Handler) http.Handler {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "overloaded", http.StatusServiceUnavailable)
 		case 2:
-			<-r.Context().Done() // until the sender gives up
+			// Until the sender gives up, which net/http sees once the body was read.
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-r.Context().Done()
 		default:
 			next.ServeHTTP(w, r)
 		}

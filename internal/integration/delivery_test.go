@@ -2,7 +2,6 @@ package integration
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -66,7 +65,7 @@ func newSender(t *testing.T, options ...dispatcher.Option) (*sender, signer.Secr
 		if err := s.hooks.Stop(ctx); err != nil {
 			t.Error(err)
 		}
-		if err := <-ran; err != nil && !errors.Is(err, dispatcher.ErrStopped) {
+		if err := <-ran; err != nil {
 			t.Error(err)
 		}
 	})

@@ -121,9 +121,7 @@ func (t *Trial) Deliver(ctx context.Context, e dispatcher.Event) ([]dispatcher.D
 func (t *Trial) Close(ctx context.Context) error {
 	err := t.Hooks.Stop(ctx)
 	t.running.Wait()
-	if !errors.Is(t.runErr, dispatcher.ErrStopped) { // stopped before it began
-		err = errors.Join(err, t.runErr)
-	}
+	err = errors.Join(err, t.runErr)
 	for _, s := range t.Stands {
 		err = errors.Join(err, s.Receiver.Stop())
 		s.Tap.Close()
