@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/postrider/postrider/internal/egress"
@@ -68,14 +70,16 @@ func (e *Engine) send(ctx context.Context, t *target, j *job) (*store.Attempt, R
 	now := time.Now()
 	a := &store.Attempt{Number: j.delivery.Attempts + 1, DeliveryID: j.delivery.ID, StartedAt: now.UTC(), URL: t.shown}
 	result := Result{Try: j.delivery.Tries + 1}
-	h, err := e.header(ctx, t, j.event, now)
+	hooks, ctx, added := e.before(ctx, j, t)
+	defer func() { hooks.after(a) }()
+	h, record, err := e.header(ctx, t, j.event, added, now)
 	if err != nil {
 		a.Code, a.Error = CodeUnsendable, egress.Text(err.Error(), 512)
 		a.Duration = time.Since(now)
 		result.Code, result.Err = CodeUnsendable, err
 		return a, result, landedUnsent
 	}
-	a.RequestHeader = e.recordHeader(h, t, j.event)
+	a.RequestHeader = record
 	res := egress.Do(ctx, e.transport, egress.Request{URL: t.url, Header: h, Body: j.event.Body},
 		egress.Limits{Timeout: e.cfg.timeout, MaxBody: e.cfg.maxResponseBody})
 
@@ -112,21 +116,35 @@ func (e *Engine) send(ctx context.Context, t *target, j *job) (*store.Attempt, R
 	return a, result, how
 }
 
-// header builds the header of an attempt. It is made anew for each, because
-// net/http may still read it when the answer is already there.
-func (e *Engine) header(ctx context.Context, t *target, ev *store.Event, now time.Time) (h http.Header, err error) {
+// header builds the header of an attempt, and the record of it, in which the
+// endpoint's own values are redacted. Both are made anew for each attempt,
+// because net/http may still read the one when the answer is already there.
+func (e *Engine) header(ctx context.Context, t *target, ev *store.Event, added []store.Header, now time.Time) (h http.Header, record []store.Header, err error) {
 	if t.err != nil {
-		return nil, t.err
+		return nil, nil, t.err
 	}
-	h = make(http.Header, len(t.custom)+4)
-	values := make([]string, 0, len(t.custom)+1)
-	set := func(name, value string) {
-		values = append(values, value)
-		h[name] = values[len(values)-1 : len(values) : len(values)]
+	n := 1 + len(t.custom) + len(ev.Header) + len(added)
+	h = make(http.Header, n+len(e.reserved))
+	record = make([]store.Header, 0, n+len(e.reserved))
+	values := make([]string, 0, n)
+	set := func(f store.Header, shown string) {
+		values = append(values, f.Value)
+		h[f.Name] = values[len(values)-1 : len(values) : len(values)]
+		record = append(record, store.Header{Name: f.Name, Value: shown})
 	}
-	set("Content-Type", ev.ContentType)
-	for _, f := range t.custom {
-		set(f.Name, f.Value)
+	set(store.Header{Name: "Content-Type", Value: ev.ContentType}, ev.ContentType)
+	for i, f := range t.custom {
+		if !names(ev.Header, f.Name) && !names(added, f.Name) {
+			set(f, t.recorded[i].Value)
+		}
+	}
+	for _, f := range ev.Header {
+		set(f, f.Value)
+	}
+	for _, f := range added {
+		if !names(ev.Header, f.Name) {
+			set(f, f.Value)
+		}
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -137,21 +155,20 @@ func (e *Engine) header(ctx context.Context, t *target, ev *store.Event, now tim
 	if len(t.retiring) > 0 {
 		retiring = t.signing(now)
 	}
-	err = e.cfg.signer.Sign(ctx, h, signer.Message{ID: ev.ID, Time: now, Body: ev.Body}, t.active, retiring)
-	return h, err
-}
-
-// recordHeader lists what was sent, without the endpoint's own values.
-func (e *Engine) recordHeader(h http.Header, t *target, ev *store.Event) []store.Header {
-	record := make([]store.Header, 0, 1+len(t.recorded)+len(e.reserved))
-	record = append(record, store.Header{Name: "Content-Type", Value: ev.ContentType})
-	record = append(record, t.recorded...)
+	if err := e.cfg.signer.Sign(ctx, h, signer.Message{ID: ev.ID, Time: now, Body: ev.Body}, t.active, retiring); err != nil {
+		return nil, nil, err
+	}
 	for _, name := range e.reserved {
 		if v := h[name]; len(v) > 0 {
 			record = append(record, store.Header{Name: name, Value: v[0]})
 		}
 	}
-	return record
+	return h, record, nil
+}
+
+// names tells whether a field of that name is among the fields.
+func names(fields []store.Header, name string) bool {
+	return slices.ContainsFunc(fields, func(f store.Header) bool { return strings.EqualFold(f.Name, name) })
 }
 
 // codeOf names the outcome of an attempt.

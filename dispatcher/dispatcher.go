@@ -14,6 +14,8 @@ type Dispatcher interface {
 	Publisher
 	EndpointManager
 	Inspector
+	Explainer
+	Recoverer
 }
 
 // Publisher takes events.

@@ -35,7 +35,8 @@ type EndpointConfig struct {
 	Headers map[string]string
 	// Metadata is the host's own, up to 50 entries of 255 and 4096 bytes.
 	Metadata map[string]string
-	// Secret is used instead of a generated one if it is set.
+	// Secret is used instead of a generated one if it is set, as for a receiver
+	// that must know it before it can be reached.
 	Secret signer.Secret
 	// Retry are the delays between attempts; nil means the dispatcher's policy,
 	// empty means no retry.

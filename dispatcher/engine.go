@@ -72,14 +72,14 @@ func New(s store.Store, opts ...Option) (*Engine, error) {
 		e.transport, e.guard = egress.NewTransport(o), egress.NewGuard(o)
 	}
 	e.lanes = newLanes(e.cfg.concurrency, e.cfg.maxInFlight, e.cfg.slowAfter)
-	e.Dispatcher = &tenant{engine: e}
+	e.Dispatcher = e.tenant("")
 	return e, nil
 }
 
 // Tenant returns the Dispatcher of a tenant. Any UTF-8 text without control
 // characters, up to 255 bytes, names one; nothing need be done to make it. With
 // another one, publishing and registering give a [*ValidationError].
-func (e *Engine) Tenant(id string) Dispatcher { return &tenant{engine: e, id: id} }
+func (e *Engine) Tenant(id string) Dispatcher { return e.tenant(id) }
 
 // lease is how long a claim holds.
 func (e *Engine) lease() time.Duration { return e.cfg.timeout + e.cfg.leaseMargin }
@@ -96,14 +96,15 @@ func (e *Engine) Wake() {
 // Run delivers until ctx ends, and then drains: it claims nothing more, lets
 // attempts in flight finish for up to [WithDrainTimeout], stores their outcomes
 // and gives back what it had not begun. It returns nil after that, and an error
-// only if outcomes could not be stored ([ErrRunning] and [ErrStopped] apart).
-// Failures of the store do not end it. It may be called again.
+// only if outcomes could not be stored, or [ErrRunning]. Failures of the store do
+// not end it. It may be called again, but after [Engine.Stop] it returns nil at
+// once.
 func (e *Engine) Run(ctx context.Context) error {
 	e.mu.Lock()
 	switch {
 	case e.stopped:
 		e.mu.Unlock()
-		return ErrStopped
+		return nil
 	case e.running != nil:
 		e.mu.Unlock()
 		return ErrRunning

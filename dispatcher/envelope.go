@@ -1,12 +1,14 @@
 package dispatcher
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/postrider/postrider/internal/jsonform"
+	"github.com/postrider/postrider/store"
 )
 
 // JSONForm is the exact form in which JSON is sent. It matters to receivers
@@ -41,10 +43,25 @@ func (f JSONForm) form() jsonform.Form {
 // for each event, at Publish. [JSONEnvelope], [StandardEnvelope] and
 // [RawEnvelope] make one; a host may bring its own.
 type Envelope interface {
-	// Encode returns the body and its Content-Type. It may keep nothing of m.
-	// An error is given to the caller of Publish; a *ValidationError is best.
-	Encode(m Message) (body []byte, contentType string, err error)
+	// Encode returns what is sent. It may keep nothing of m. An error is given to
+	// the caller of Publish; a *ValidationError is best.
+	Encode(m Message) (Encoded, error)
 }
+
+// Encoded is an event as it is sent. It is stored, and the same for every
+// attempt.
+type Encoded struct {
+	// Body must not be empty.
+	Body        []byte
+	ContentType string
+	// Header holds further fields of the request, such as those of CloudEvents in
+	// binary mode. Names that [EndpointConfig] refuses are refused here as well;
+	// the value of an endpoint's own header of the same name gives way.
+	Header []Header
+}
+
+// Header is one field line.
+type Header = store.Header
 
 // Message is what an Envelope encodes.
 type Message struct {
@@ -70,6 +87,19 @@ func (m Message) JSON() ([]byte, error) {
 	return b, nil
 }
 
+// formed returns the payload as JSON in the form.
+func (m Message) formed() ([]byte, error) {
+	payload, err := m.JSON()
+	if err != nil {
+		return nil, err
+	}
+	b, err := jsonform.Append(make([]byte, 0, len(payload)+len(payload)/8), payload, m.Form.form())
+	if err != nil {
+		return nil, invalid("payload", "%v", err)
+	}
+	return b, nil
+}
+
 // StandardEnvelope returns the envelope of Standard Webhooks:
 // {"type", "timestamp", "data"}, the id being in a header. The default.
 func StandardEnvelope() Envelope {
@@ -82,7 +112,7 @@ func StandardEnvelope() Envelope {
 // {"id":"…","type":"…","data":{"object":…}}. Its mistakes, such as a name given
 // twice or no payload, are reported by [New].
 func JSONEnvelope(fields ...EnvelopeField) Envelope {
-	return &jsonEnvelope{fields: slices.Clone(fields)}
+	return &jsonEnvelope{fields: slices.Clone(fields), contentType: "application/json"}
 }
 
 // EnvelopeField is a field of a [JSONEnvelope].
@@ -90,6 +120,8 @@ type EnvelopeField struct {
 	path   []string
 	format TimeFormat
 	kind   fieldKind
+	value  []byte // of fieldConst
+	err    error
 }
 
 type fieldKind uint8
@@ -99,7 +131,16 @@ const (
 	fieldType
 	fieldTime
 	fieldPayload
+	fieldConst
 )
+
+// FieldConst is the same for every event, such as a version; value is JSON text
+// or anything that encoding/json encodes.
+func FieldConst(name string, value any) EnvelopeField {
+	f := EnvelopeField{path: []string{name}, kind: fieldConst}
+	f.value, f.err = Message{Payload: value}.JSON()
+	return f
+}
 
 // FieldID is the event's id.
 func FieldID(name string) EnvelopeField {
@@ -133,7 +174,10 @@ const (
 	UnixMillis
 )
 
-type jsonEnvelope struct{ fields []EnvelopeField }
+type jsonEnvelope struct {
+	fields      []EnvelopeField
+	contentType string
+}
 
 // check returns a *ValidationError.
 func (e *jsonEnvelope) check() error {
@@ -146,6 +190,11 @@ func (e *jsonEnvelope) check() error {
 		}
 		if f.format > UnixMillis {
 			return invalid(field, "has an unknown time format")
+		}
+		if f.kind == fieldConst {
+			if _, err := jsonform.Append(nil, f.value, jsonform.Verbatim); f.err != nil || err != nil {
+				return invalid(field, "has a value that is not JSON: %v", errors.Join(f.err, err))
+			}
 		}
 		if slices.Contains(f.path, "") {
 			return invalid(field, "has an empty name")
@@ -164,17 +213,13 @@ func (e *jsonEnvelope) check() error {
 	return nil
 }
 
-func (e *jsonEnvelope) Encode(m Message) ([]byte, string, error) {
-	payload, err := m.JSON()
-	if err != nil {
-		return nil, "", err
-	}
+func (e *jsonEnvelope) Encode(m Message) (Encoded, error) {
 	// The payload is checked alone first: the error must not speak of the
 	// envelope, and a payload such as `1},"x":{` must not break out of it.
 	form := m.Form.form()
-	formed, err := jsonform.Append(make([]byte, 0, len(payload)+len(payload)/8), payload, form)
+	formed, err := m.formed()
 	if err != nil {
-		return nil, "", invalid("payload", "%v", err)
+		return Encoded{}, err
 	}
 	doc := make([]byte, 0, len(formed)+160)
 	for i, f := range e.fields {
@@ -184,7 +229,7 @@ func (e *jsonEnvelope) Encode(m Message) ([]byte, string, error) {
 				doc = append(doc, '{')
 			}
 			if doc, err = jsonform.AppendString(doc, name, form); err != nil {
-				return nil, "", invalid("envelope", "name %q: %v", name, err)
+				return Encoded{}, invalid("envelope", "name %q: %v", name, err)
 			}
 			doc = append(doc, ':')
 		}
@@ -195,11 +240,15 @@ func (e *jsonEnvelope) Encode(m Message) ([]byte, string, error) {
 			doc, err = jsonform.AppendString(doc, m.Type, form)
 		case fieldTime:
 			doc = f.format.append(doc, m.Time)
+		case fieldConst:
+			if doc, err = jsonform.Append(doc, f.value, form); err != nil {
+				return Encoded{}, invalid("envelope", "name %q: %v", f.path[0], err)
+			}
 		case fieldPayload:
 			doc = append(doc, formed...)
 		}
 		if err != nil {
-			return nil, "", invalid("envelope", "%v", err)
+			return Encoded{}, invalid("envelope", "%v", err)
 		}
 		for range len(f.path) - 1 {
 			doc = append(doc, '}')
@@ -209,10 +258,10 @@ func (e *jsonEnvelope) Encode(m Message) ([]byte, string, error) {
 	if form == jsonform.JavaScript {
 		// A name like "1" would come first in JavaScript.
 		if doc, err = jsonform.Append(make([]byte, 0, len(doc)), doc, form); err != nil {
-			return nil, "", invalid("payload", "%v", err)
+			return Encoded{}, invalid("payload", "%v", err)
 		}
 	}
-	return doc, "application/json", nil
+	return Encoded{Body: doc, ContentType: e.contentType}, nil
 }
 
 func b2i(b bool) int {
@@ -241,19 +290,13 @@ func RawEnvelope(contentType string) Envelope { return rawEnvelope(contentType) 
 
 type rawEnvelope string
 
-func (e rawEnvelope) Encode(m Message) ([]byte, string, error) {
+func (e rawEnvelope) Encode(m Message) (Encoded, error) {
 	if s, ok := m.Payload.(string); ok {
-		return []byte(s), string(e), nil
+		return Encoded{Body: []byte(s), ContentType: string(e)}, nil
 	}
 	if raw, ok := rawBytes(m.Payload); ok {
-		return slices.Clone(raw), string(e), nil
+		return Encoded{Body: slices.Clone(raw), ContentType: string(e)}, nil
 	}
-	b, err := m.JSON()
-	if err != nil {
-		return nil, "", err
-	}
-	if b, err = jsonform.Append(nil, b, m.Form.form()); err != nil {
-		return nil, "", invalid("payload", "%v", err)
-	}
-	return b, string(e), nil
+	b, err := m.formed()
+	return Encoded{Body: b, ContentType: string(e)}, err
 }

@@ -28,14 +28,16 @@ func TestEnvelopesByDocument(t *testing.T) {
 			`{"id":"whk_1","type":"a.b","payload":{"name":"I\u2019m","n":1.50}}`},
 		{"object in JavaScript's form", JSONEnvelope(FieldID("id"), FieldType("type"), FieldTime("created_at", UnixSeconds), FieldPayload("data", "object")), JavaScript,
 			`{"id":"whk_1","type":"a.b","created_at":1640995200,"data":{"object":{"name":"I’m","n":1.5}}}`},
+		{"a constant", JSONEnvelope(FieldConst("object", "event"), FieldConst("v", json.RawMessage(`{ "n": 1 }`)), FieldPayload("p")), Verbatim,
+			`{"object":"event","v":{"n":1},"p":{"name":"I’m","n":1.50}}`},
 		{"milliseconds", JSONEnvelope(FieldTime("at", UnixMillis), FieldPayload("p")), Verbatim,
 			`{"at":1640995200123,"p":{"name":"I’m","n":1.50}}`},
 		{"JavaScript puts integer-like names first", JSONEnvelope(FieldPayload("p"), FieldID("1")), JavaScript,
 			`{"1":"whk_1","p":{"name":"I’m","n":1.5}}`},
 	} {
-		got, contentType, err := c.e.Encode(Message{ID: "whk_1", Type: "a.b", Time: encodedAt, Payload: payload, Form: c.form})
-		if err != nil || contentType != "application/json" || string(got) != c.want {
-			t.Errorf("%s:\n got %s (%s), %v\nwant %s", c.name, got, contentType, err, c.want)
+		got, err := c.e.Encode(Message{ID: "whk_1", Type: "a.b", Time: encodedAt, Payload: payload, Form: c.form})
+		if err != nil || got.ContentType != "application/json" || string(got.Body) != c.want {
+			t.Errorf("%s:\n got %s (%s), %v\nwant %s", c.name, got.Body, got.ContentType, err, c.want)
 		}
 	}
 }
@@ -76,6 +78,7 @@ func TestEnvelopesAreCheckedByNew(t *testing.T) {
 		"envelope":           JSONEnvelope(FieldID("id")),
 		"envelope.fields[1]": JSONEnvelope(FieldID("id"), FieldType("id"), FieldPayload("p")),
 		"envelope.fields[0]": JSONEnvelope(EnvelopeField{}, FieldPayload("p")),
+		"envelope.fields[3]": JSONEnvelope(FieldID("id"), FieldType("t"), FieldPayload("p"), FieldConst("c", json.RawMessage(`{`))),
 		"envelope.fields[2]": JSONEnvelope(FieldID("id"), FieldPayload("p"), FieldTime("", RFC3339)),
 	} {
 		err := e.(*jsonEnvelope).check()
@@ -97,7 +100,8 @@ func FuzzEnvelope(f *testing.F) {
 	e := JSONEnvelope(FieldID("id"), FieldType("type"), FieldTime("at", UnixSeconds), FieldPayload("data", "object"))
 	f.Fuzz(func(t *testing.T, payload []byte, form uint8) {
 		m := Message{ID: "evt_1", Type: "a.b", Time: encodedAt, Payload: payload, Form: JSONForm(form % 3)}
-		body, _, err := e.Encode(m)
+		enc, err := e.Encode(m)
+		body := enc.Body
 		if err != nil {
 			var v *ValidationError
 			if !errors.As(err, &v) || v.Field != "payload" {

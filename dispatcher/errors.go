@@ -32,10 +32,5 @@ func within(path string, err error) error {
 	return err
 }
 
-// Errors of the engine's life; test with errors.Is.
-var (
-	// ErrRunning: Run was called while the engine was running.
-	ErrRunning = errors.New("dispatcher: already running")
-	// ErrStopped: Run was called after Stop.
-	ErrStopped = errors.New("dispatcher: stopped")
-)
+// ErrRunning: Run was called while the engine was running.
+var ErrRunning = errors.New("dispatcher: already running")

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/postrider/postrider/internal/egress"
 	"github.com/postrider/postrider/internal/ids"
 	"github.com/postrider/postrider/internal/jsonform"
 	"github.com/postrider/postrider/store"
@@ -53,7 +54,7 @@ type Receipt struct {
 type DeliveryRef = store.DeliveryRef
 
 // IDFormat says how ids of events look. The zero value is "msg_" and 26
-// characters that sort by time.
+// characters that sort by time, unless they follow from a Key.
 type IDFormat struct {
 	// Prefix stands before each id.
 	Prefix string
@@ -131,11 +132,16 @@ func (e *Engine) encode(tenant string, ev Event, now time.Time) (store.Event, er
 	if err != nil {
 		return store.Event{}, err
 	}
-	m := Message{ID: id, Type: ev.Type, Time: happened, Payload: ev.Payload, Form: e.cfg.jsonForm}
-	body, contentType, err := e.encodeBody(m)
+	err = e.cfg.catalog.check(ev.Type, func() ([]byte, error) { return Message{Payload: ev.Payload}.JSON() })
 	if err != nil {
 		return store.Event{}, err
 	}
+	m := Message{ID: id, Type: ev.Type, Time: happened, Payload: ev.Payload, Form: e.cfg.jsonForm}
+	enc, err := e.callEnvelope(m)
+	if err != nil {
+		return store.Event{}, err
+	}
+	body := enc.Body
 	if len(body) == 0 {
 		return store.Event{}, invalid("payload", "makes an empty body")
 	}
@@ -144,27 +150,36 @@ func (e *Engine) encode(tenant string, ev Event, now time.Time) (store.Event, er
 	}
 	return store.Event{
 		ID: id, Tenant: tenant, Type: ev.Type,
-		Body: body, ContentType: contentType, Digest: digest,
+		Body: body, ContentType: enc.ContentType, Header: enc.Header, Digest: digest,
 		Time: happened.UTC(), At: ev.At.UTC(), Until: ev.Until.UTC(),
 	}, nil
 }
 
-// encodeBody contains panics: payloads bring their own MarshalJSON, hosts their
-// own envelopes.
-func (e *Engine) encodeBody(m Message) (body []byte, contentType string, err error) {
+// callEnvelope contains panics: payloads bring their own MarshalJSON, hosts
+// their own envelopes.
+func (e *Engine) callEnvelope(m Message) (enc Encoded, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = invalid("payload", "encoding it panicked: %v", p)
 		}
 	}()
-	body, contentType, err = e.cfg.envelope.Encode(m)
+	enc, err = e.cfg.envelope.Encode(m)
 	if err != nil {
 		var v *ValidationError
 		if !errors.As(err, &v) {
 			err = fmt.Errorf("dispatcher: envelope: %w", err)
 		}
+		return Encoded{}, err
 	}
-	return body, contentType, err
+	if err := egress.CheckContentType(enc.ContentType); err != nil {
+		return Encoded{}, invalid("envelope.contentType", "%s", reasonOf(err))
+	}
+	for i, f := range enc.Header {
+		if err := egress.CheckHeader(f.Name, f.Value, e.reserved...); err != nil {
+			return Encoded{}, invalid(fmt.Sprintf("envelope.header[%d]", i), "%s", reasonOf(err))
+		}
+	}
+	return enc, nil
 }
 
 // digestOf identifies what the host published, so that a second use of a key

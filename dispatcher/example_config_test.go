@@ -11,8 +11,8 @@ import (
 )
 
 func body(e dispatcher.Envelope, m dispatcher.Message) {
-	b, contentType, err := e.Encode(m)
-	fmt.Println(string(b), contentType, err)
+	enc, err := e.Encode(m)
+	fmt.Println(string(enc.Body), enc.ContentType, err)
 }
 
 var at = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
@@ -41,6 +41,19 @@ func ExampleRawEnvelope() {
 	// Output:
 	// a,b
 	// 1,2 text/csv <nil>
+}
+
+func ExampleCloudEvents() {
+	body(dispatcher.CloudEvents("/billing"), dispatcher.Message{ID: "evt_1", Type: "invoice.paid", Time: at, Payload: 7})
+	// Output:
+	// {"specversion":"1.0","id":"evt_1","source":"/billing","type":"invoice.paid","time":"2026-05-04T03:02:01Z","datacontenttype":"application/json","data":7} application/cloudevents+json <nil>
+}
+
+func ExampleCloudEventsBinary() {
+	enc, err := dispatcher.CloudEventsBinary("/billing").Encode(dispatcher.Message{ID: "evt_1", Type: "invoice.paid", Time: at, Payload: 7})
+	fmt.Println(string(enc.Body), enc.Header[1], enc.Header[3], err)
+	// Output:
+	// 7 {ce-id evt_1} {ce-type invoice.paid} <nil>
 }
 
 func ExampleWithJSONForm() {

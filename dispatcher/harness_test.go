@@ -3,7 +3,6 @@ package dispatcher_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -55,8 +54,11 @@ func (rc *receiver) RoundTrip(r *http.Request) (*http.Response, error) {
 	rc.requests = append(rc.requests, request{at: time.Now(), url: r.URL.String(), id: id, header: r.Header.Clone(), body: body})
 	rc.mu.Unlock()
 	resp, err := respond(200), error(nil)
-	if rc.answer != nil {
-		resp, err = rc.answer(r, n)
+	rc.mu.Lock()
+	answer := rc.answer
+	rc.mu.Unlock()
+	if answer != nil {
+		resp, err = answer(r, n)
 	}
 	if resp != nil {
 		rc.mu.Lock()
@@ -64,6 +66,13 @@ func (rc *receiver) RoundTrip(r *http.Request) (*http.Response, error) {
 		rc.mu.Unlock()
 	}
 	return resp, err
+}
+
+// set changes the answer while engines run.
+func (rc *receiver) set(answer func(*http.Request, int) (*http.Response, error)) {
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
+	rc.answer = answer
 }
 
 func (rc *receiver) log() []request {
@@ -129,7 +138,7 @@ func start(t testing.TB, e *dispatcher.Engine) (stop func()) {
 	return func() {
 		t.Helper()
 		cancel()
-		if err := <-done; err != nil && !errors.Is(err, dispatcher.ErrStopped) {
+		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	}

@@ -104,7 +104,7 @@ func (t *tenant) DeliveryPage(ctx context.Context, f DeliveryFilter, cursor stri
 		return Page[Delivery]{}, err
 	}
 	return t.engine.store.Deliveries(ctx, store.DeliveryQuery{
-		Scope:      store.Scope{Tenant: t.id},
+		Scope:      t.scope,
 		EndpointID: f.Endpoint, EventID: f.Event, EventType: f.Type, State: f.State,
 		From: f.From, To: f.To, Cursor: cursor, Limit: limit,
 	})
@@ -115,5 +115,5 @@ func (t *tenant) Attempts(ctx context.Context, deliveryID string) ([]Attempt, er
 }
 
 func (t *tenant) Stats(ctx context.Context, f StatsFilter) (Stats, error) {
-	return t.engine.store.Stats(ctx, store.StatsQuery{Scope: store.Scope{Tenant: t.id}, EndpointID: f.Endpoint})
+	return t.engine.store.Stats(ctx, store.StatsQuery{Scope: t.scope, EndpointID: f.Endpoint})
 }

@@ -75,7 +75,7 @@ func (t *tenant) EndpointPage(ctx context.Context, f EndpointFilter, cursor stri
 		return Page[Endpoint]{}, err
 	}
 	p, err := t.engine.store.Endpoints(ctx, store.EndpointQuery{
-		Scope: store.Scope{Tenant: t.id}, Status: f.Status, Cursor: cursor, Limit: limit,
+		Scope: t.scope, Status: f.Status, Cursor: cursor, Limit: limit,
 	})
 	if err != nil {
 		return Page[Endpoint]{}, err

@@ -23,6 +23,7 @@ type config struct {
 	envelope   Envelope
 	jsonForm   JSONForm
 	eventIDs   IDFormat
+	catalog    *Catalog
 	maxPayload int
 
 	retry         RetryPolicy
@@ -53,6 +54,7 @@ type config struct {
 	crashes      CrashPolicy
 
 	observers []Observer
+	hooks     []SendHook
 	logger    *slog.Logger
 }
 
@@ -137,7 +139,8 @@ func WithSlowAfter(d time.Duration) Option { return func(c *config) { c.slowAfte
 // host's own task. Redirects are not followed either way.
 func WithTransport(rt http.RoundTripper) Option { return func(c *config) { c.transport = rt } }
 
-// WithPlainHTTP admits endpoints with http URLs.
+// WithPlainHTTP admits endpoints with http URLs. A receiver on the same machine
+// needs [WithPrivateAddresses] as well.
 func WithPlainHTTP() Option { return func(c *config) { c.plainHTTP = true } }
 
 // WithPrivateAddresses lets requests reach addresses that are not public: the

@@ -17,6 +17,9 @@ type Event struct {
 	// once the payload was purged.
 	Body        []byte
 	ContentType string
+	// Header holds further fields of the request that belong to the event, in
+	// their order; nil if there are none.
+	Header []Header
 	// Digest identifies what the host published. An insert with the id of a
 	// stored event and an equal digest is a duplicate, with another one a
 	// conflict. At most 32 bytes.

@@ -12,7 +12,7 @@ import (
 // never written again, so that what they hold may be copied without the lock.
 type event struct {
 	kind *kind
-	// head is the id followed by the digest.
+	// head is the id, the digest, and the encoded header if there is one.
 	head string
 	body string
 	// extra holds the deliveries that Requeue made, by lane; nil if none.
@@ -35,14 +35,24 @@ type event struct {
 	pending uint32
 	// claim is the event's place in the batch that is being claimed.
 	claim    uint32
-	idLen    uint8
 	noBody   bool
 	noDigest bool
 	pinned   bool
+	// How much of head is the id, and the digest.
+	idLen, digestLen uint8
 }
 
 func (e *event) id() string     { return e.head[:e.idLen] }
-func (e *event) digest() string { return e.head[e.idLen:] }
+func (e *event) digest() string { return e.head[e.idLen : e.idLen+e.digestLen] }
+
+func (e *event) header() []store.Header {
+	encoded := e.head[e.idLen+e.digestLen:]
+	if encoded == "" {
+		return nil
+	}
+	r := logReader{rest: encoded}
+	return r.header()
+}
 
 // units is what the event counts for in the bound of deliveries.
 func (e *event) units() int64 { return max(1, int64(e.n)+int64(len(e.extra))) }
@@ -50,7 +60,7 @@ func (e *event) units() int64 { return max(1, int64(e.n)+int64(len(e.extra))) }
 // record makes what is returned, all but the Body.
 func (e *event) record() store.Event {
 	r := store.Event{
-		ID: e.id(), Tenant: e.kind.tenant.name, Type: e.kind.eventType, ContentType: e.kind.contentType,
+		ID: e.id(), Tenant: e.kind.tenant.name, Type: e.kind.eventType, ContentType: e.kind.contentType, Header: e.header(),
 		Time: e.time.time(), At: e.at.time(), Until: e.until.time(), CreatedAt: timeOf(e.created),
 	}
 	if !e.noDigest {

@@ -79,6 +79,9 @@ func newInsertion(events []store.NewEvent) ([]insertion, error) {
 			seen[k] = i
 		}
 		batch[i].head = e.ID + string(e.Digest)
+		if e.Header != nil {
+			batch[i].head += string(appendHeader(nil, e.Header))
+		}
 		batch[i].body = string(e.Body)
 	}
 	return batch, nil
@@ -187,7 +190,7 @@ func (s *Store) store(given *store.NewEvent, in *insertion) {
 		head: in.head, body: in.body,
 		time: momentOf(given.Event.Time), at: momentOf(given.Event.At), until: momentOf(given.Event.Until),
 		created: now, first: s.rows.end + 1, n: uint32(len(given.Deliveries)),
-		size: eventSize(in, len(given.Deliveries)), idLen: uint8(len(given.Event.ID)), noDigest: given.Event.Digest == nil,
+		size: eventSize(in, len(given.Deliveries)), idLen: uint8(len(given.Event.ID)), digestLen: uint8(len(given.Event.Digest)), noDigest: given.Event.Digest == nil,
 	}
 	s.events.link(in.hash, number, e)
 	t.events.add(number)

@@ -68,6 +68,15 @@ func CheckHeader(name, value string, reserved ...string) error {
 	return nil
 }
 
+// CheckContentType refuses, with a [*FieldError], a Content-Type that cannot be
+// sent unchanged.
+func CheckContentType(value string) error {
+	if reason := checkHeaderValue(value); reason != "" {
+		return &FieldError{Field: "content type", Reason: reason}
+	}
+	return nil
+}
+
 func checkHeaderName(name string, reserved []string) string {
 	switch {
 	case name == "":

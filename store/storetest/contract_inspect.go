@@ -9,9 +9,6 @@ var inspectSections = []section{
 	{"Scope.All", []rule{
 		proved("Tenant/Lists Tenant/Scope", `All selects every tenant; Tenant is then ignored.`),
 	}},
-	{"Scope.Includes", []rule{
-		stated(packagesOwn, `Includes tells whether records of the tenant are in scope.`),
-	}},
 	{"Page", []rule{
 		proved("Page/NewestFirst", `Page is a part of a list, newest first.`),
 	}},
@@ -75,9 +72,6 @@ var inspectSections = []section{
 	}},
 	{"Counts", []rule{
 		stated(definition, `Counts are numbers of deliveries by state.`),
-	}},
-	{"Counts.Of", []rule{
-		stated(packagesOwn, `Of returns a pointer to the count of s, nil if s is no state.`),
 	}},
 	{"Recovery", []rule{
 		stated(definition, `Recovery makes deliveries happen again, or not at all.`),

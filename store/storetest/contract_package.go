@@ -28,7 +28,7 @@ var packageSections = []section{
 		proved("Copies/Insert Copies/Claim Copies/Settle Copies/Endpoint Copies/Concurrent", `What a store returns belongs to the caller.`),
 		proved("Lease/StoresClock Lease/Length Endpoint/Create Settle/Delivered", `All times a store sets come from the store's own clock (the database's, not the process's) and are in UTC, with at least millisecond precision.`),
 		stated(callersDuty, `Callers pass durations, never points in time, except for times that a host chose ([Event].At and [Event].Until) and for filters.`),
-		proved("Tenant/Endpoints Tenant/Reads Tenant/Lists Tenant/Writes Tenant/Match Tenant/ForeignEndpoint Dedupe/Tenants Erase/Everything", `Every read and write is scoped by tenant.`),
+		proved("Tenant/Endpoints Tenant/Reads Tenant/Lists Tenant/Writes Tenant/Match Tenant/ForeignEndpoint Tenant/SharedLane Dedupe/Tenants Erase/Everything", `Every read and write is scoped by tenant.`),
 		proved("Tenant/Lists Tenant/Reads Erase/Everything Stats/Scope", `"" is a tenant like any other.`),
 		proved("Tenant/Endpoints Tenant/Reads Tenant/Writes Tenant/ForeignEndpoint", `An id that belongs to another tenant is not found.`),
 	}},

@@ -111,7 +111,7 @@ var queueSections = []section{
 		stated(definition, `LaneAt is a lane and when it has work next.`),
 	}},
 	{"LaneAt.Next", []rule{
-		proved("Due/Next Claim/Visited Claim/VisitedBounded", `Next is the earliest VisibleAt among the lane's pending deliveries, leased ones included; it may have passed.`),
+		proved("Due/Next Claim/Visited Claim/VisitedBounded Tenant/SharedLane", `Next is the earliest VisibleAt among the lane's pending deliveries, leased ones included; it may have passed.`),
 		proved("Claim/Visited Due/Next Status/Paused Claim/PendingOnly", `Zero means that there is nothing to come: none is pending, or the endpoint is paused.`),
 	}},
 	{"ClaimParams", []rule{

@@ -15,6 +15,9 @@ var recordSections = []section{
 		proved("Insert/EventKept", `Body holds the exact bytes that every attempt signs and sends.`),
 		proved("Purge/BodiesOnly Insert/EventKept", `It is nil once the payload was purged.`),
 	}},
+	{"Event.Header", []rule{
+		proved("Insert/EventKept Copies/EventHeader", `Header holds further fields of the request that belong to the event, in their order; nil if there are none.`),
+	}},
 	{"Event.Digest", []rule{
 		stated(definition, `Digest identifies what the host published.`),
 		proved("Dedupe/Duplicate Dedupe/Conflict Dedupe/Digest", `An insert with the id of a stored event and an equal digest is a duplicate, with another one a conflict.`),
@@ -51,18 +54,6 @@ var recordSections = []section{
 	}},
 	{"StateCancelled", []rule{
 		stated(definition, `StateCancelled: given up without blame on the receiver: by the host, or because the endpoint or the event's use had ended.`),
-	}},
-	{"State.String", []rule{
-		stated(packagesOwn, `String returns "pending", "delivered", "failed" or "cancelled".`),
-	}},
-	{"State.MarshalText", []rule{
-		stated(packagesOwn, `MarshalText encodes as [State.String] does.`),
-	}},
-	{"State.UnmarshalText", []rule{
-		stated(packagesOwn, `UnmarshalText accepts what MarshalText makes.`),
-	}},
-	{"State.Terminal", []rule{
-		stated(packagesOwn, `Terminal tells whether no attempt follows by itself.`),
 	}},
 	{"Code", []rule{
 		stated(callersDuty, `Code is a short machine-readable reason, such as "http_status" or "endpoint_deleted": at most 64 bytes of [a-z0-9_].`),

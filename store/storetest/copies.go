@@ -10,6 +10,7 @@ import (
 
 var copyProofs = []proof{
 	{"Copies/Insert", copiesInsert},
+	{"Copies/EventHeader", copiesEventHeader},
 	{"Copies/Claim", copiesClaim},
 	{"Copies/Settle", copiesSettle},
 	{"Copies/Endpoint", copiesEndpoint},
@@ -66,6 +67,35 @@ func (t *tester) wantEvent(after, tenant, id string) {
 	t.noError(err, "Event")
 	if string(e.Body) != string(want.Body) || string(e.Digest) != string(want.Digest) {
 		t.Errorf("after %s the event has the body %q and the digest %x", after, e.Body, e.Digest)
+	}
+}
+
+func copiesEventHeader(t *tester) {
+	given := []store.Header{{Name: "ce-id", Value: "1"}, {Name: "ce-type", Value: "x"}}
+	want := []store.Header{{Name: "ce-id", Value: "1"}, {Name: "ce-type", Value: "x"}}
+	e := event("", "e")
+	e.Header = given
+	t.insert(with(e, "l"))
+	clear(given)
+	for _, how := range []string{"Insert", "Event", "Claim"} {
+		got, err := t.Store.Event(t.ctx, "", "e")
+		t.noError(err, "Event")
+		if !slices.Equal(got.Header, want) {
+			t.Errorf("after the header that was given to or got from %s was changed, it is %v", how, got.Header)
+		}
+		clear(got.Header)
+		if how == "Event" {
+			b := t.take(held, 1, "l")
+			if len(b.Events) != 1 || !slices.Equal(b.Events[0].Header, want) {
+				t.Fatalf("claimed with %v", b.Events)
+			}
+			clear(b.Events[0].Header)
+		}
+	}
+	none := event("", "none")
+	t.insert(with(none))
+	if got, err := t.Store.Event(t.ctx, "", "none"); err != nil || got.Header != nil {
+		t.Errorf("an event without a header has %v, %v", got.Header, err)
 	}
 }
 

@@ -57,6 +57,7 @@ func insertEventKept(t *tester) {
 	maximal.Type = strings.Repeat("long.", 25) + "end"
 	maximal.Body, maximal.Digest = bytes.Repeat(every, 400), every[224:]
 	maximal.ContentType = "application/cloudevents+json; charset=utf-8"
+	maximal.Header = []store.Header{{Name: "ce-id", Value: "1"}, {Name: "ce-subject", Value: "a, b; \"c\""}, {Name: "X-A", Value: ""}}
 	maximal.At, maximal.Until = t.now().Add(-time.Hour).Truncate(precision), happened.AddDate(50, 0, 0)
 	minimal := store.Event{ID: "-", Type: "x", Body: []byte{}}
 	zone := event("", "zone")

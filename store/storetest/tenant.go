@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/postrider/postrider/store"
 )
@@ -15,6 +16,7 @@ var tenantProofs = []proof{
 	{"Tenant/Writes", tenantWrites},
 	{"Tenant/Match", tenantMatch},
 	{"Tenant/ForeignEndpoint", tenantForeignEndpoint},
+	{"Tenant/SharedLane", tenantSharedLane},
 	{"Tenant/Scope", tenantScope},
 }
 
@@ -185,6 +187,41 @@ func tenantForeignEndpoint(t *tester) {
 		if e := b.Endpoints[0]; e.DeletedAt.IsZero() || len(e.Secrets) != 0 || len(e.Headers) != 0 || e.URL != "" {
 			t.Errorf("tenant %q got the endpoint of %q: %+v, want a tombstone", c.publisher, c.owner, e)
 		}
+	}
+}
+
+// A lane is the queue of an endpoint id. If a tenant publishes to another's, the
+// lane gives the deliveries of both, by their time, and tells the earliest.
+func tenantSharedLane(t *tester) {
+	now := t.now()
+	publish := func(tenant, id string, at time.Duration) {
+		e := event(tenant, id)
+		e.At = now.Add(at)
+		t.insert(with(e, "l"))
+	}
+	for i, tenant := range []string{"a", "b", "a", "c", "b"} {
+		publish(tenant, fmt.Sprint("later", i), time.Duration(50-10*i)*time.Hour)
+		if next := t.laneNext("l"); !near(next, now.Add(time.Duration(50-10*i)*time.Hour), precision) {
+			t.Errorf("next is %v, want that of tenant %q, the earliest", next, tenant)
+		}
+	}
+	publish("c", "last", 60*time.Hour)
+	if next := t.laneNext("l"); !near(next, now.Add(10*time.Hour), precision) {
+		t.Errorf("next is %v, want that of the earliest", next)
+	}
+	for i, tenant := range []string{"b", "a", "c", "b", "a"} {
+		publish(tenant, fmt.Sprint("now", i), 0)
+		t.pass(2 * precision)
+	}
+	for i, tenant := range []string{"b", "a", "c", "b", "a"} {
+		b := t.take(held, 1, "l")
+		if len(b.Deliveries) != 1 || b.Deliveries[0].Delivery.Tenant != tenant || b.Deliveries[0].Delivery.EventID != fmt.Sprint("now", i) {
+			t.Fatalf("claim %d took %q, want tenant %q's", i, taken(b), tenant)
+		}
+	}
+	t.takeNone("l", "the rest has time")
+	if got := t.stats(store.StatsQuery{Scope: store.Scope{All: true}, EndpointID: "l"}); got.Total.Pending != 11 || len(got.Endpoints) != 1 {
+		t.Errorf("counts of the lane over all tenants: %+v, want 11 in one line", got)
 	}
 }
 
