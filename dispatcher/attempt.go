@@ -17,7 +17,8 @@ import (
 
 // job is one claimed delivery on its way through an attempt.
 type job struct {
-	delivery store.Delivery
+	delivery *store.Delivery
+	unsaved  unsaved
 	event    *store.Event
 	endpoint *store.Endpoint
 	flight   *flight
@@ -52,7 +53,7 @@ func (r *run) attempt(j *job) {
 		r.settler.add(j, outcome{state: StatePending, reason: CodeInterrupted, attempt: a, free: true})
 		return
 	}
-	e.observers.attempted(r.ctx, j.delivery, a)
+	e.observers.attempted(r.ctx, *j.delivery, a)
 	v := e.callClassify(result)
 	o := e.judge(t, j, result, v)
 	o.attempt = a

@@ -87,12 +87,12 @@ func (r *run) claim(ctx context.Context, p *picked) error {
 		return err
 	}
 	flights := r.e.lanes.claimed(p, &batch, now)
+	jobs := make([]job, len(batch.Deliveries))
 	for i := range batch.Deliveries {
 		c := &batch.Deliveries[i]
-		j := &job{
-			delivery: c.Delivery, flight: &flights[i],
-			event: &batch.Events[c.Event], endpoint: &batch.Endpoints[c.Endpoint],
-		}
+		j := &jobs[i]
+		j.delivery, j.flight = &c.Delivery, &flights[i]
+		j.event, j.endpoint = &batch.Events[c.Event], &batch.Endpoints[c.Endpoint]
 		if ctx.Err() != nil {
 			r.giveBack(j)
 			continue
@@ -104,7 +104,7 @@ func (r *run) claim(ctx context.Context, p *picked) error {
 
 // start begins an attempt, unless there is a reason not to send.
 func (r *run) start(ctx context.Context, j *job, expired bool, storeNow time.Time) {
-	e, d := r.e, &j.delivery
+	e, d := r.e, j.delivery
 	if expired {
 		e.cfg.logger.WarnContext(ctx, "lease expired", "delivery", d.ID, "endpoint", d.EndpointID, "expiries", d.Expiries)
 		e.observers.leaseExpired(ctx, *d)
@@ -126,7 +126,7 @@ func (r *run) start(ctx context.Context, j *job, expired bool, storeNow time.Tim
 		go r.attemptAlone(j)
 		return
 	}
-	go r.attempt(j)
+	r.launch(j)
 }
 
 func (r *run) giveBack(j *job) {
@@ -149,4 +149,27 @@ func (r *run) mayNotSend(j *job, expired bool, storeNow time.Time) (outcome, boo
 		return cancelled(CodePurged)
 	}
 	return r.checkCrashes(j, expired)
+}
+
+// launch hands a job to a worker that is free, or to a new one. Workers stay:
+// the stack of a new goroutine would have to grow, by copying, to what net/http
+// needs, for every attempt.
+func (r *run) launch(j *job) {
+	if r.free.Add(-1) >= 0 {
+		r.jobs <- j // has room for every worker there can be: never blocks
+		return
+	}
+	r.free.Add(1)
+	r.workers.Go(func() { r.work(j) })
+}
+
+// work makes attempts until the run ends, or there are enough free workers.
+func (r *run) work(j *job) {
+	for ok := true; ok; j, ok = <-r.jobs {
+		r.attempt(j)
+		if r.free.Load() >= int64(r.e.cfg.concurrency) {
+			return
+		}
+		r.free.Add(1)
+	}
 }

@@ -56,7 +56,7 @@ func (e *Engine) before(ctx context.Context, j *job, t *target) (*hooked, contex
 	if len(e.cfg.hooks) == 0 {
 		return nil, ctx, nil
 	}
-	k := &hooked{e: e, out: Outgoing{Delivery: j.delivery, URL: t.shown, Header: http.Header{}}}
+	k := &hooked{e: e, out: Outgoing{Delivery: *j.delivery, URL: t.shown, Header: http.Header{}}}
 	for i := range e.cfg.hooks {
 		if f := e.cfg.hooks[i].Before; f != nil {
 			k.guard(func() {

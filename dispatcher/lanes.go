@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"container/heap"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +37,10 @@ type lanes struct {
 	ready  [classes]laneQueue
 	flying [classes]int
 	flight [classes]flightList
+	// slowNext is when slow lanes are claimed next: a few at a time, because
+	// attempts that time out together would otherwise begin and dial together
+	// for ever after.
+	slowNext time.Time
 }
 
 type class uint8
@@ -211,8 +216,13 @@ type picked struct {
 	max   int
 }
 
-// maxPick bounds the lanes of one claim.
-const maxPick = 256
+const (
+	// maxPick bounds the lanes of one claim.
+	maxPick = 256
+	// slowBatch bounds the deliveries of a claim of slow lanes, of which there is
+	// one in every batchPatience.
+	slowBatch = 4
+)
 
 // pick returns the lanes to claim from now, marked as being claimed; claimed or
 // unclaimed must follow. It returns nil if there is nothing to do.
@@ -225,7 +235,14 @@ func (s *lanes) pick(c class, now time.Time) *picked {
 		return nil
 	}
 	p := &picked{class: c, max: min(free, maxClaim)}
-	for len(p.lanes) < maxPick && s.ready[c].len() > 0 {
+	if c == slow {
+		if now.Before(s.slowNext) {
+			return nil
+		}
+		s.slowNext = now.Add(batchPatience)
+		p.max = min(free, slowBatch)
+	}
+	for len(p.lanes) < min(maxPick, 2*p.max) && s.ready[c].len() > 0 {
 		l := s.ready[c].pop()
 		l.place = placeNone
 		if l.class != c || l.next.IsZero() || l.next.After(now) || !l.worthwhile() {
@@ -323,9 +340,10 @@ func (s *lanes) claimed(p *picked, b *store.Batch, now time.Time) []flight {
 				next = now.Add(contendedDelay)
 			}
 			l.next = next
+			s.release(l, now)
 		}
-		s.release(l, now)
 	}
+	s.unreached(p, now)
 	return flights
 }
 
@@ -336,18 +354,39 @@ const contendedDelay = 10 * time.Millisecond
 func (s *lanes) unclaimed(p *picked, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, l := range p.lanes {
-		s.release(l, now)
+	s.unreached(p, now)
+}
+
+// unreached puts the lanes back that the claim did not get to. They were first
+// in the queue and stay so, or others would overtake them for ever.
+func (s *lanes) unreached(p *picked, now time.Time) {
+	for _, l := range slices.Backward(p.lanes) {
+		if l.place != placeClaiming {
+			continue
+		}
+		l.settleWoken()
+		if l.class == p.class && l.worthwhile() {
+			l.place = placeReady
+			s.ready[l.class].pushFront(l)
+			continue
+		}
+		l.place = placeNone
+		s.put(l, now)
 	}
 }
 
 func (s *lanes) release(l *lane, now time.Time) {
+	l.settleWoken()
+	l.place = placeNone
+	s.put(l, now)
+}
+
+// settleWoken takes in what was noted while the lane was being claimed.
+func (l *lane) settleWoken() {
 	if !l.woken.IsZero() && (l.next.IsZero() || l.woken.Before(l.next)) {
 		l.next = l.woken
 	}
 	l.woken = time.Time{}
-	l.place = placeNone
-	s.put(l, now)
 }
 
 // landing says how an attempt went, as far as its lane is concerned.
@@ -383,7 +422,8 @@ func (s *lanes) finish(f *flight, how landing, now time.Time) {
 		s.put(l, now)
 	}
 	worth := s.ready[fast].len() > 0 && s.free(fast)*4 >= s.maxActive ||
-		s.ready[fresh].len() > 0 && s.free(fresh) > 0 || s.ready[slow].len() > 0 && s.free(slow) > 0
+		s.ready[fresh].len() > 0 && s.free(fresh) > 0 || s.ready[slow].len() > 0 && s.free(slow) > 0 ||
+		l.place == placeTimed // the claiming goroutine must set its timer anew
 	s.mu.Unlock()
 	if worth {
 		s.notify()
@@ -404,6 +444,9 @@ func (s *lanes) wait(now time.Time) (d time.Duration, ok bool) {
 	}
 	if len(s.timed) > 0 {
 		consider(s.timed[0].next.Sub(now))
+	}
+	if s.ready[slow].len() > 0 && s.free(slow) > 0 {
+		consider(s.slowNext.Sub(now))
 	}
 	for _, c := range [...]class{fast, fresh} {
 		if s.ready[c].len() == 0 {
@@ -493,6 +536,19 @@ type laneQueue struct {
 func (q *laneQueue) len() int { return q.n }
 
 func (q *laneQueue) push(l *lane) {
+	q.grow()
+	q.ring[(q.head+q.n)%len(q.ring)] = l
+	q.n++
+}
+
+func (q *laneQueue) pushFront(l *lane) {
+	q.grow()
+	q.head = (q.head + len(q.ring) - 1) % len(q.ring)
+	q.ring[q.head] = l
+	q.n++
+}
+
+func (q *laneQueue) grow() {
 	if q.n == len(q.ring) {
 		grown := make([]*lane, max(16, 2*q.n))
 		for i := range q.n {
@@ -500,8 +556,6 @@ func (q *laneQueue) push(l *lane) {
 		}
 		q.ring, q.head = grown, 0
 	}
-	q.ring[(q.head+q.n)%len(q.ring)] = l
-	q.n++
 }
 
 func (q *laneQueue) pop() *lane {

@@ -67,10 +67,14 @@ func (b *book) claim(c class) int {
 func (b *book) claimAll() (n int) {
 	for {
 		got := b.claim(fresh) + b.claim(fast) + b.claim(slow)
-		if got == 0 {
+		n += got
+		switch {
+		case got > 0:
+		case b.lanes.ready[slow].len() > 0 && b.lanes.free(slow) > 0 && b.now.Before(b.lanes.slowNext):
+			b.now = b.lanes.slowNext
+		default:
 			return n
 		}
-		n += got
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -26,6 +27,11 @@ type run struct {
 	cutOff context.CancelFunc
 
 	attempts sync.WaitGroup
+	// jobs are for workers that are free; free counts those that no job was
+	// promised to.
+	jobs    chan *job
+	free    atomic.Int64
+	workers sync.WaitGroup
 	// suspect tells that a delivery is being tried alone.
 	suspect sync.Mutex
 
@@ -38,7 +44,7 @@ type run struct {
 func newRun(e *Engine) *run {
 	r := &run{
 		e: e, started: time.Now(), settler: newSettler(e),
-		stopping: make(chan context.Context, 1), ended: make(chan struct{}),
+		stopping: make(chan context.Context, 1), jobs: make(chan *job, (1+slowFactor)*e.cfg.concurrency), ended: make(chan struct{}),
 	}
 	r.ctx, r.cutOff = context.WithCancel(context.Background())
 	return r
@@ -75,6 +81,8 @@ func (r *run) until(ctx context.Context) error {
 	claiming.Wait()
 	r.finishAttempts(drain)
 
+	close(r.jobs)
+	r.workers.Wait()
 	// What is left must be stored even if the time to drain is over: the
 	// alternative is to send it all again.
 	close(settling)

@@ -32,7 +32,7 @@ func (t *tenant) SendTest(ctx context.Context, endpointID, eventType string) (At
 		return Attempt{}, err
 	}
 	j := &job{
-		delivery: store.Delivery{Tenant: t.id, EventID: stored.ID, EventType: eventType, EndpointID: ep.ID},
+		delivery: &store.Delivery{Tenant: t.id, EventID: stored.ID, EventType: eventType, EndpointID: ep.ID},
 		event:    &stored, endpoint: &ep,
 	}
 	a, _, _ := e.send(ctx, target, j)

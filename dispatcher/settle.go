@@ -20,7 +20,7 @@ type outcome struct {
 
 // unsaved is an outcome that the store does not have yet.
 type unsaved struct {
-	delivery store.Delivery // as it was claimed
+	delivery *store.Delivery // as it was claimed
 	token    int64
 	outcome
 	// written is the token of the last call.
@@ -65,7 +65,8 @@ func newSettler(e *Engine) *settler {
 }
 
 func (s *settler) add(j *job, o outcome) {
-	u := &unsaved{delivery: j.delivery, token: j.delivery.Token, outcome: o}
+	u := &j.unsaved
+	u.delivery, u.token, u.outcome = j.delivery, j.delivery.Token, o
 	s.mu.Lock()
 	s.pending = append(s.pending, u)
 	s.byID[u.delivery.ID] = u
@@ -246,7 +247,7 @@ func (s *settler) stored(ctx context.Context, batch []*unsaved, lost []string) {
 		case u == nil:
 		case lostIDs[u.delivery.ID] && !u.done:
 			s.e.cfg.logger.WarnContext(ctx, "outcome lost", "delivery", u.delivery.ID, "state", u.state.String())
-			s.e.observers.outcomeLost(ctx, u.delivery)
+			s.e.observers.outcomeLost(ctx, *u.delivery)
 		default:
 			if u.state == StatePending {
 				s.e.lanes.wake(u.delivery.EndpointID, now.Add(u.delay))
@@ -260,7 +261,7 @@ func (s *settler) stored(ctx context.Context, batch []*unsaved, lost []string) {
 
 // after is the delivery as it stands in the store now.
 func (u *unsaved) after(now time.Time) store.Delivery {
-	d := u.delivery
+	d := *u.delivery
 	d.State, d.Claimed, d.UpdatedAt = u.state, false, now.UTC()
 	if u.reason != "" {
 		d.Reason = u.reason

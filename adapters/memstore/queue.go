@@ -178,7 +178,7 @@ func (c *claim) batch(s *Store, visited []store.LaneAt) store.Batch {
 		return b
 	}
 	b.Events = make([]store.Event, len(c.events))
-	var bodies cutter
+	bodies := cutter{total: c.bytes}
 	for i := range c.events {
 		e := &c.events[i].event
 		b.Events[i] = e.record()
@@ -235,7 +235,10 @@ func (r *row) fill(d *store.Delivery, id string, reason store.Code, e *event, en
 // cutter copies small bodies into shared pieces of memory, which saves
 // allocations. A piece lives as long as any body in it, so it is kept small,
 // and a large body gets its own.
-type cutter struct{ piece []byte }
+type cutter struct {
+	piece []byte
+	total int
+}
 
 const pieceSize = 16 << 10
 
@@ -244,8 +247,9 @@ func (c *cutter) cut(body string) []byte {
 		return []byte(body)
 	}
 	if cap(c.piece)-len(c.piece) < len(body) || c.piece == nil {
-		c.piece = make([]byte, 0, pieceSize)
+		c.piece = make([]byte, 0, max(len(body), min(c.total, pieceSize)))
 	}
+	c.total -= len(body)
 	begin := len(c.piece)
 	c.piece = append(c.piece, body...)
 	return c.piece[begin:len(c.piece):len(c.piece)]
