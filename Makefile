@@ -18,6 +18,9 @@ TEST_TIMEOUT ?= 10m
 # Time per fuzz target, as -fuzztime takes it: a duration, or a number of runs such as 100000x.
 FUZZTIME ?= 10s
 
+# Processor time for fuzz-verify, in seconds, over all of the signer's FuzzVerify targets.
+FUZZ_VERIFY_CPU ?= 600
+
 # The long randomised runs: how many seeds, which tests, where.
 SOAK_SEEDS ?= 1000
 SOAK_RUN ?= ^TestRandom
@@ -73,6 +76,16 @@ vuln: $(GOVULNCHECK) ## look for known vulnerabilities (POSTRIDER_VULN_REQUIRED=
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME
 	@FUZZTIME="$(FUZZTIME)" .ci/fuzz $(MODULES)
+
+# A fuzz target runs GOMAXPROCS workers, so its share of the processor time is its wall time times these; where other
+# programs compete it gets less, which is why the time spent is printed. FuzzSign, which verifies too, comes on top.
+.PHONY: fuzz-verify
+fuzz-verify: ## hold the signer's verifiers to their oracles for FUZZ_VERIFY_CPU seconds of processor time
+	@targets=$$(go test -vet=off -list '^FuzzVerify' ./signer | grep -c '^FuzzVerify'); \
+	workers=$${GOMAXPROCS:-$$(getconf _NPROCESSORS_ONLN)}; \
+	share=$$(( ($(FUZZ_VERIFY_CPU) + targets * workers - 1) / (targets * workers) )); \
+	echo "$(FUZZ_VERIFY_CPU) s of processor time: $$targets FuzzVerify targets, $$workers workers, $${share}s each"; \
+	time GOMAXPROCS=$$workers FUZZTIME="$${share}s" .ci/fuzz signer
 
 .PHONY: soak
 soak: ## run the randomised tests on SOAK_SEEDS seeds (long)

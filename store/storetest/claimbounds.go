@@ -113,6 +113,9 @@ func claimMaxBytes(t *tester) {
 	take(299, "b100")        // the next would exceed it, and is not passed over for d10
 	take(300, "c200", "d10") // within it
 	take(300)
+	t.sized("e100", 100, "l")
+	t.sized("f200", 200, "m")
+	take(300, "e100", "f200") // to the last byte
 
 	// A body counts once, however many deliveries share it.
 	t.sized("shared", 100, "l", "m")
