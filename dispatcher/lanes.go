@@ -2,7 +2,6 @@ package dispatcher
 
 import (
 	"container/heap"
-	"slices"
 	"sync"
 	"time"
 
@@ -90,17 +89,6 @@ const (
 	placeTimed
 	placeClaiming
 )
-
-// flight is one attempt under way.
-type flight struct {
-	lane       *lane
-	class      class
-	start      time.Time
-	prev, next *flight // in its flightList
-}
-
-// flightList is a list in order of start.
-type flightList struct{ oldest, newest *flight }
 
 func newLanes(maxActive, defaultCap int, slowAfter time.Duration) *lanes {
 	return &lanes{
@@ -208,57 +196,6 @@ func (l *lane) worthwhile() bool {
 	return room > 0 && (room*4 >= l.limit || l.class == slow)
 }
 
-// picked is what to claim next.
-type picked struct {
-	class class
-	lanes []*lane
-	ask   []store.Lane
-	max   int
-}
-
-const (
-	// maxPick bounds the lanes of one claim.
-	maxPick = 256
-	// slowBatch bounds the deliveries of a claim of slow lanes, of which there is
-	// one in every batchPatience.
-	slowBatch = 4
-)
-
-// pick returns the lanes to claim from now, marked as being claimed; claimed or
-// unclaimed must follow. It returns nil if there is nothing to do.
-func (s *lanes) pick(c class, now time.Time) *picked {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.advance(now)
-	free := s.free(c)
-	if free <= 0 || s.ready[c].len() == 0 {
-		return nil
-	}
-	p := &picked{class: c, max: min(free, maxClaim)}
-	if c == slow {
-		if now.Before(s.slowNext) {
-			return nil
-		}
-		s.slowNext = now.Add(batchPatience)
-		p.max = min(free, slowBatch)
-	}
-	for len(p.lanes) < min(maxPick, 2*p.max) && s.ready[c].len() > 0 {
-		l := s.ready[c].pop()
-		l.place = placeNone
-		if l.class != c || l.next.IsZero() || l.next.After(now) || !l.worthwhile() {
-			s.put(l, now)
-			continue
-		}
-		l.place, l.took = placeClaiming, 0
-		p.lanes = append(p.lanes, l)
-		p.ask = append(p.ask, store.Lane{ID: l.id, N: min(l.limit-l.flying, p.max)})
-	}
-	if len(p.lanes) == 0 {
-		return nil
-	}
-	return p
-}
-
 func (s *lanes) free(c class) int {
 	if c == slow {
 		return s.maxSlow - s.flying[slow]
@@ -293,100 +230,6 @@ func (s *lanes) advance(now time.Time) {
 			s.flying[slow]++
 		}
 	}
-}
-
-// claimed takes in the answer to a claim and returns a flight for each delivery
-// of the batch, in its order.
-func (s *lanes) claimed(p *picked, b *store.Batch, now time.Time) []flight {
-	flights := make([]flight, len(b.Deliveries))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range b.Deliveries {
-		d := &b.Deliveries[i]
-		l := s.byID[d.Delivery.EndpointID]
-		if l == nil { // a store that returned what it was not asked for
-			l = s.add(d.Delivery.EndpointID)
-		}
-		f := &flights[i]
-		f.lane, f.class, f.start = l, p.class, now
-		l.flying++
-		l.took++
-		s.flying[p.class]++
-		if p.class != slow {
-			s.flight[p.class].add(f)
-		}
-	}
-	for i := range b.Endpoints {
-		if l := s.byID[b.Endpoints[i].ID]; l != nil {
-			l.cap = s.defaultCap
-			if own := b.Endpoints[i].MaxInFlight; own > 0 {
-				l.cap = own
-			}
-			l.limit = min(l.limit, l.cap)
-		}
-	}
-	visited := make(map[string]time.Time, len(b.Visited))
-	for _, v := range b.Visited {
-		next := v.Next
-		if !next.IsZero() {
-			next = now.Add(next.Sub(b.Now))
-		}
-		visited[v.ID] = next
-	}
-	for _, l := range p.lanes {
-		if next, ok := visited[l.id]; ok {
-			if l.took == 0 && !next.IsZero() && !next.After(now) {
-				// Due, and yet not to be had: another process is at it.
-				next = now.Add(contendedDelay)
-			}
-			l.next = next
-			s.release(l, now)
-		}
-	}
-	s.unreached(p, now)
-	return flights
-}
-
-// contendedDelay is how long to leave a lane whose due work others hold.
-const contendedDelay = 10 * time.Millisecond
-
-// unclaimed puts the lanes back after a claim that failed.
-func (s *lanes) unclaimed(p *picked, now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.unreached(p, now)
-}
-
-// unreached puts the lanes back that the claim did not get to. They were first
-// in the queue and stay so, or others would overtake them for ever.
-func (s *lanes) unreached(p *picked, now time.Time) {
-	for _, l := range slices.Backward(p.lanes) {
-		if l.place != placeClaiming {
-			continue
-		}
-		l.settleWoken()
-		if l.class == p.class && l.worthwhile() {
-			l.place = placeReady
-			s.ready[l.class].pushFront(l)
-			continue
-		}
-		l.place = placeNone
-		s.put(l, now)
-	}
-}
-
-func (s *lanes) release(l *lane, now time.Time) {
-	l.settleWoken()
-	l.place = placeNone
-	s.put(l, now)
-}
-
-// settleWoken takes in what was noted while the lane was being claimed.
-func (l *lane) settleWoken() {
-	if !l.woken.IsZero() && (l.next.IsZero() || l.woken.Before(l.next)) {
-		l.next = l.woken
-	}
-	l.woken = time.Time{}
 }
 
 // landing says how an attempt went, as far as its lane is concerned.
@@ -474,94 +317,4 @@ func (s *lanes) scarce() bool {
 	defer s.mu.Unlock()
 	free := s.free(fast)
 	return s.ready[fast].len() > 0 && free > 0 && free*4 < s.maxActive
-}
-
-func (l *flightList) add(f *flight) {
-	f.prev, f.next = l.newest, nil
-	if l.newest != nil {
-		l.newest.next = f
-	} else {
-		l.oldest = f
-	}
-	l.newest = f
-}
-
-func (l *flightList) remove(f *flight) {
-	if f.prev != nil {
-		f.prev.next = f.next
-	} else {
-		l.oldest = f.next
-	}
-	if f.next != nil {
-		f.next.prev = f.prev
-	} else {
-		l.newest = f.prev
-	}
-	f.prev, f.next = nil, nil
-}
-
-// laneHeap orders lanes by their next time.
-type laneHeap []*lane
-
-func (h laneHeap) Len() int           { return len(h) }
-func (h laneHeap) Less(i, j int) bool { return h[i].next.Before(h[j].next) }
-func (h laneHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].heap, h[j].heap = i, j
-}
-
-// Push implements heap.Interface.
-func (h *laneHeap) Push(x any) {
-	l := x.(*lane)
-	l.heap = len(*h)
-	*h = append(*h, l)
-}
-
-// Pop implements heap.Interface.
-func (h *laneHeap) Pop() any {
-	last := len(*h) - 1
-	l := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	return l
-}
-
-// laneQueue is a queue in a ring.
-type laneQueue struct {
-	ring []*lane
-	head int
-	n    int
-}
-
-func (q *laneQueue) len() int { return q.n }
-
-func (q *laneQueue) push(l *lane) {
-	q.grow()
-	q.ring[(q.head+q.n)%len(q.ring)] = l
-	q.n++
-}
-
-func (q *laneQueue) pushFront(l *lane) {
-	q.grow()
-	q.head = (q.head + len(q.ring) - 1) % len(q.ring)
-	q.ring[q.head] = l
-	q.n++
-}
-
-func (q *laneQueue) grow() {
-	if q.n == len(q.ring) {
-		grown := make([]*lane, max(16, 2*q.n))
-		for i := range q.n {
-			grown[i] = q.ring[(q.head+i)%len(q.ring)]
-		}
-		q.ring, q.head = grown, 0
-	}
-}
-
-func (q *laneQueue) pop() *lane {
-	l := q.ring[q.head]
-	q.ring[q.head] = nil
-	q.head = (q.head + 1) % len(q.ring)
-	q.n--
-	return l
 }

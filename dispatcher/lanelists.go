@@ -1,0 +1,104 @@
+package dispatcher
+
+import "time"
+
+// flight is one attempt under way.
+type flight struct {
+	lane       *lane
+	class      class
+	start      time.Time
+	prev, next *flight // in its flightList
+}
+
+// flightList is a list in order of start.
+type flightList struct{ oldest, newest *flight }
+
+func (l *flightList) add(f *flight) {
+	f.prev, f.next = l.newest, nil
+	if l.newest != nil {
+		l.newest.next = f
+	} else {
+		l.oldest = f
+	}
+	l.newest = f
+}
+
+func (l *flightList) remove(f *flight) {
+	if f.prev != nil {
+		f.prev.next = f.next
+	} else {
+		l.oldest = f.next
+	}
+	if f.next != nil {
+		f.next.prev = f.prev
+	} else {
+		l.newest = f.prev
+	}
+	f.prev, f.next = nil, nil
+}
+
+// laneHeap orders lanes by their next time.
+type laneHeap []*lane
+
+func (h laneHeap) Len() int           { return len(h) }
+func (h laneHeap) Less(i, j int) bool { return h[i].next.Before(h[j].next) }
+func (h laneHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].heap, h[j].heap = i, j
+}
+
+// Push implements heap.Interface.
+func (h *laneHeap) Push(x any) {
+	l := x.(*lane)
+	l.heap = len(*h)
+	*h = append(*h, l)
+}
+
+// Pop implements heap.Interface.
+func (h *laneHeap) Pop() any {
+	last := len(*h) - 1
+	l := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return l
+}
+
+// laneQueue is a queue in a ring.
+type laneQueue struct {
+	ring []*lane
+	head int
+	n    int
+}
+
+func (q *laneQueue) len() int { return q.n }
+
+func (q *laneQueue) push(l *lane) {
+	q.grow()
+	q.ring[(q.head+q.n)%len(q.ring)] = l
+	q.n++
+}
+
+func (q *laneQueue) pushFront(l *lane) {
+	q.grow()
+	q.head = (q.head + len(q.ring) - 1) % len(q.ring)
+	q.ring[q.head] = l
+	q.n++
+}
+
+func (q *laneQueue) grow() {
+	if q.n == len(q.ring) {
+		grown := make([]*lane, max(16, 2*q.n))
+		for i := range q.n {
+			grown[i] = q.ring[(q.head+i)%len(q.ring)]
+		}
+		q.ring, q.head = grown, 0
+	}
+}
+
+func (q *laneQueue) pop() *lane {
+	l := q.ring[q.head]
+	q.ring[q.head] = nil
+	q.head = (q.head + 1) % len(q.ring)
+	q.n--
+	return l
+}
