@@ -76,7 +76,7 @@ func awaitOne(ctx context.Context, d dispatcher.Inspector, id string) (dispatche
 
 // describe says how far a delivery has come.
 func describe(d dispatcher.Delivery) string {
-	text := fmt.Sprintf("delivery %s is %s after %d attempts", d.ID, d.State, d.Attempts)
+	text := fmt.Sprintf("delivery %s is %s, attempts: %d", d.ID, d.State, d.Attempts)
 	if d.Reason != "" {
 		text += ", reason " + string(d.Reason)
 	}

@@ -59,9 +59,9 @@ func NewRecorder(t TB, opts ...dispatcher.Option) *Recorder {
 	return newRecorder(engine, l, engine.Dispatcher)
 }
 
-// newRecorder takes the engine's dispatcher of a tenant, over the ledger.
-func newRecorder(e *dispatcher.Engine, l *ledger, real dispatcher.Dispatcher) *Recorder {
-	return &Recorder{Dispatcher: unfaked{Dispatcher: real, ledger: l}, engine: e, ledger: l}
+// newRecorder takes the engine's Dispatcher of a tenant.
+func newRecorder(e *dispatcher.Engine, l *ledger, d dispatcher.Dispatcher) *Recorder {
+	return &Recorder{Dispatcher: unfaked{Dispatcher: d, ledger: l}, engine: e, ledger: l}
 }
 
 // Tenant returns the Dispatcher of a tenant, as [dispatcher.Engine.Tenant] does.

@@ -96,9 +96,9 @@ func TestWaiterFailures(t *testing.T) {
 		register(t, e, example("*"))
 		r = publish(t, e, dispatcher.Event{})
 		id := r.Deliveries[0].ID
-		p.wantFatal(t, "delivery "+id+" is pending after 1 attempts, reason http_status, status 503: context deadline exceeded",
+		p.wantFatal(t, "delivery "+id+" is pending, attempts: 1, reason http_status, status 503: context deadline exceeded",
 			func() { w.WaitReceipt(t.Context(), r) })
-		p.wantFatal(t, "delivery "+id+" is pending after 1 attempts, reason http_status, status 503: context deadline exceeded",
+		p.wantFatal(t, "delivery "+id+" is pending, attempts: 1, reason http_status, status 503: context deadline exceeded",
 			func() { dispatchertest.AwaitReceipt(&p, e, time.Second, r) })
 		p.wantFatal(t, `delivery "none" has not ended, and no attempt of it was seen`, func() { w.Wait(t.Context(), "none") })
 		p.wantFatal(t, `delivery none: memstore: delivery "none": not found`, func() { dispatchertest.Await(&p, e, time.Second, "none") })
