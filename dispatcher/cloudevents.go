@@ -24,7 +24,8 @@ func CloudEvents(source string) Envelope {
 // (HTTP protocol binding, section 3.1): the payload is the body, and the
 // attributes are headers that begin with "ce-". As signatures cover the body
 // alone in most schemes, and id and time in Standard Webhooks, a receiver must
-// not trust these headers more than that.
+// not trust these headers more than that. A source without "%" is read the same
+// everywhere: not every SDK undoes the percent-encoding of headers.
 func CloudEventsBinary(source string) Envelope { return cloudEvents{source: source} }
 
 type cloudEvents struct {
@@ -33,13 +34,16 @@ type cloudEvents struct {
 }
 
 func (c cloudEvents) check() error {
-	if _, err := url.Parse(c.source); c.source == "" || err != nil || strings.ContainsFunc(c.source, notInURI) {
+	u, err := url.Parse(c.source)
+	_, escapes := url.PathUnescape(c.source) // Parse does not look at those of a query
+	if err != nil || escapes != nil || u.String() == "" || strings.Count(c.source, "#") > 1 || strings.ContainsFunc(c.source, notInURI) {
 		return invalid("envelope.source", "must be a URI reference in ASCII that is not empty")
 	}
 	return nil
 }
 
-func notInURI(r rune) bool { return r <= ' ' || r > '~' || r == '"' }
+// notInURI is what RFC 3986 has no place for.
+func notInURI(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}", r) }
 
 // Encode implements [Envelope].
 func (c cloudEvents) Encode(m Message) (Encoded, error) {

@@ -128,6 +128,9 @@ func (e *Engine) encode(tenant string, ev Event, now time.Time) (store.Event, er
 	if happened.IsZero() {
 		happened = now
 	}
+	if y := happened.UTC().Year(); y < 0 || y > 9999 {
+		return store.Event{}, invalid("time", "must be between the years 0 and 9999") // RFC 3339
+	}
 	digest, err := digestOf(ev)
 	if err != nil {
 		return store.Event{}, err

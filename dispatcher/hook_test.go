@@ -110,8 +110,12 @@ func TestEnvelopeHeadersAreChecked(t *testing.T) {
 		_, err := e.Publish(t.Context(), dispatcher.Event{Type: "a"})
 		refused(t, name, name, err)
 	}
-	_, err := dispatcher.New(memstore.New(), dispatcher.WithEnvelope(dispatcher.CloudEvents("")))
-	refused(t, "source", "envelope.source", err)
+	for _, source := range []string{"", "#", "//", "/a b", "/a{b}", "/a#b#c", "/a?x=%zz", "/é", `/a"b`, "/a\\b"} {
+		for _, envelope := range []func(string) dispatcher.Envelope{dispatcher.CloudEvents, dispatcher.CloudEventsBinary} {
+			_, err := dispatcher.New(memstore.New(), dispatcher.WithEnvelope(envelope(source)))
+			refused(t, "source "+source, "envelope.source", err)
+		}
+	}
 }
 
 type fixedEnvelope dispatcher.Encoded

@@ -140,6 +140,7 @@ func TestPublishRefusesBadInputAndStoresNothing(t *testing.T) {
 		{"key beside an id", "key", dispatcher.Event{Type: "a", ID: "x", Key: "y"}},
 		{"long key", "key", dispatcher.Event{Type: "a", Key: strings.Repeat("x", 256)}},
 		{"payload that cannot be encoded", "payload", dispatcher.Event{Type: "a", Payload: make(chan int)}},
+		{"time beyond RFC 3339", "time", dispatcher.Event{Type: "a", Time: now.AddDate(9000, 0, 0)}},
 		{"until in the past", "until", dispatcher.Event{Type: "a", Until: now.Add(-time.Second)}},
 		{"until before at", "until", dispatcher.Event{Type: "a", At: now.Add(time.Hour), Until: now.Add(time.Minute)}},
 	} {

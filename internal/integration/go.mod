@@ -3,6 +3,7 @@ module github.com/postrider/postrider/internal/integration
 go 1.25
 
 require (
+	github.com/cloudevents/sdk-go/v2 v2.16.2
 	github.com/google/go-github/v75 v75.0.0
 	github.com/postrider/postrider v0.0.0
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
@@ -12,7 +13,6 @@ require (
 require (
 	code.dny.dev/ssrf v0.3.0 // indirect
 	github.com/cenkalti/backoff/v4 v4.3.0 // indirect
-	github.com/cloudevents/sdk-go/v2 v2.16.2 // indirect
 	github.com/google/go-querystring v1.1.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
