@@ -203,18 +203,21 @@ func (c *Catalog) MarshalJSON() ([]byte, error) {
 	return jsonform.Marshal(listing)
 }
 
+// catalogFile is the listing before schemas are compiled.
+type catalogFile struct {
+	Types []struct {
+		EventTypeInfo
+		Example json.RawMessage `json:"example"`
+		Schema  json.RawMessage `json:"schema"`
+	} `json:"types"`
+}
+
 // ParseCatalog reads what [Catalog.MarshalJSON] wrote, or what was written by
 // hand in that form. compile makes the schemas; jsonschema.Compile will do. It
 // may be nil if there are none. Fields that it does not know are refused, so
 // that a slip of the pen is found.
 func ParseCatalog(text []byte, compile func(schema []byte) (Schema, error)) (*Catalog, error) {
-	var listing struct {
-		Types []struct {
-			EventTypeInfo
-			Example json.RawMessage `json:"example"`
-			Schema  json.RawMessage `json:"schema"`
-		} `json:"types"`
-	}
+	var listing catalogFile
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&listing); err != nil {

@@ -26,6 +26,12 @@
 // that of another one; a tenant sees its own endpoints, events and deliveries
 // and nobody else's.
 //
+// # Catalog
+//
+// With a [Catalog] ([WithCatalog]) events of unknown types, and payloads that
+// break the schema of their type, are refused at Publish. An [EventType] makes
+// events from Go values; package adapters/jsonschema derives its schema.
+//
 // # Safety
 //
 // Only https URLs with a valid certificate and public addresses are reached,

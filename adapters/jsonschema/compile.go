@@ -146,46 +146,11 @@ func decode(text []byte) (any, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, &dispatcher.SchemaError{Reason: "is not JSON: there is something behind its end"}
 	}
-	if err := checkNumbers(value, nil); err != nil {
-		return nil, err
+	if anyTooLarge(value) {
+		at := pointer(firstTooLarge(value))
+		return nil, &dispatcher.SchemaError{Pointer: at, Reason: "must be a number with an exponent within ±400"}
 	}
 	return value, nil
-}
-
-// checkNumbers refuses numbers that take long to calculate with exactly:
-// 1e1000000 is a number of a million digits. What is beyond these exponents is
-// beyond double precision too, as receivers have it.
-func checkNumbers(value any, at []string) error {
-	switch v := value.(type) {
-	case json.Number:
-		if tooLarge(v.String()) {
-			return &dispatcher.SchemaError{Pointer: pointer(at), Reason: fmt.Sprintf("must be a number with an exponent within ±%d", maxExponent)}
-		}
-	case []any:
-		for i, item := range v {
-			if err := checkNumbers(item, append(at, fmt.Sprint(i))); err != nil {
-				return err
-			}
-		}
-	case map[string]any:
-		for name, item := range v {
-			if err := checkNumbers(item, append(at, name)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-const maxExponent = 400
-
-func tooLarge(number string) bool {
-	i := strings.IndexAny(number, "eE")
-	if i < 0 {
-		return false
-	}
-	exponent := strings.TrimLeft(strings.TrimLeft(number[i+1:], "+-"), "0")
-	return len(exponent) > 3 || len(exponent) == 3 && exponent > fmt.Sprint(maxExponent)
 }
 
 func invalid(format string, args ...any) error {

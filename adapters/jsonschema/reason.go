@@ -73,19 +73,49 @@ func collect(err *lib.ValidationError) []fault {
 	return []fault{{err.InstanceLocation, reason(err.ErrorKind)}}
 }
 
-// alternatives tells the fault within the only alternative that is for values of
-// this type, if there is one: the others are null, most often.
+// alternatives tells the fault within the only alternative that the value is
+// meant for, if that can be known: it has the right type and, in a union told
+// apart by a constant, the right constant.
 func alternatives(err *lib.ValidationError, otherwise string) []fault {
 	var near []*lib.ValidationError
+	wanted, got := []string{}, ""
 	for _, cause := range err.Causes {
-		if _, ok := cause.ErrorKind.(*kind.Type); !ok || len(cause.InstanceLocation) > len(err.InstanceLocation) {
+		switch k := meant(cause, len(err.InstanceLocation)).(type) {
+		case nil:
 			near = append(near, cause)
+		case *kind.Type:
+			wanted, got = append(wanted, k.Want...), k.Got
 		}
 	}
-	if len(near) == 1 && len(err.Causes) > 1 {
+	switch {
+	case len(near) == 1 && len(err.Causes) > 1:
 		return collect(near[0])
+	case len(near) == 0 && len(wanted) > 0:
+		return []fault{{err.InstanceLocation, reason(&kind.Type{Got: got, Want: wanted})}}
 	}
 	return []fault{{err.InstanceLocation, otherwise}}
+}
+
+// meant returns why an alternative cannot be the one that is meant, or nil:
+// another type at this depth, or another constant right below it.
+func meant(err *lib.ValidationError, depth int) lib.ErrorKind {
+	switch k := err.ErrorKind.(type) {
+	case *kind.Type:
+		if len(err.InstanceLocation) == depth {
+			return k
+		}
+	case *kind.Const, *kind.Enum:
+		if len(err.InstanceLocation) == depth+1 {
+			return k
+		}
+	case *kind.Group, *kind.Reference, *kind.AllOf:
+		for _, cause := range err.Causes {
+			if k := meant(cause, depth); k != nil {
+				return k
+			}
+		}
+	}
+	return nil
 }
 
 // reason says what the schema asks for. Nothing in it may be a value of the
@@ -99,6 +129,9 @@ func reason(k lib.ErrorKind) string {
 	case *kind.Const:
 		return "must be " + values([]any{k.Want})
 	case *kind.Format:
+		if k.Want == "regex" { // of a schema, checked when it is compiled
+			return "must be a valid regular expression of Go, which has no look-around and no back references"
+		}
 		return "must be a valid " + k.Want
 	case *kind.Required:
 		return "must have " + properties(k.Missing)

@@ -130,6 +130,7 @@ func TestRulesCanFail(t *testing.T) {
 		"dispatcher":      graph("./dispatcher: ./store code.dny.dev/ssrf github.com/cenkalti/backoff/v4 example.com/x"),
 		"dispatchertest":  graph("./dispatcher/dispatchertest: ./dispatcher", "./dispatcher: example.com/x"),
 		"memstore":        graph("./adapters/memstore: ./store ./internal/ids"),
+		"jsonschema":      graph("./adapters/jsonschema: ./dispatcher example.com/x"),
 		"adapters apart":  graph("./adapters/httpapi: ./adapters/memstore"),
 		"adapters on top": graph("./dispatcher: ./adapters/memstore"),
 	}

@@ -55,6 +55,15 @@ var rules = []rule{
 		Rule: deps.Only{Package: "adapters/memstore", Own: []string{"store"}},
 	},
 	{
+		name: "jsonschema",
+		why:  "who checks payloads gets the validator and nothing else; who does not gets none of it",
+		Rule: deps.Only{
+			Package: "adapters/jsonschema",
+			Own:     []string{"dispatcher", "store", "signer", "internal/..."},
+			Modules: append([]string{"github.com/santhosh-tekuri/jsonschema/v6", "golang.org/x/text"}, thirdParty...),
+		},
+	},
+	{
 		name: "adapters apart",
 		why:  "who uses one adapter must not get what another one needs",
 		Rule: deps.Isolated{Dir: "adapters"},
@@ -79,6 +88,7 @@ var rootPolicy = deps.RootPolicy{
 		"code.dny.dev/ssrf",
 		"github.com/cenkalti/backoff/v4",
 		"github.com/redis/go-redis/v9",
+		"github.com/santhosh-tekuri/jsonschema/v6",
 		"go.opentelemetry.io/otel/...",
 		"gorm.io/gorm",
 	},

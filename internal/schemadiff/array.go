@@ -43,5 +43,4 @@ func (c *comparer) array(o, n flat, path string) {
 		c.breaking(path, "may now repeat items")
 	}
 	c.whole(o, n, path, "contains", "minContains", "maxContains")
-	c.whole(o, n, path, "unevaluatedItems")
 }

@@ -26,9 +26,10 @@ func (c *comparer) values(o, n flat, path string) {
 		c.breaking(path, "may now also be %v (was %v)", extra, was)
 	}
 	both := is & was
-	if both == 0 || c.enum(o, n, path) {
+	if both == 0 {
 		return
 	}
+	c.enum(o, n, path)
 	if both&typeNumber != 0 {
 		c.bound(o, n, path, "minimum", "exclusiveMinimum", 1)
 		c.bound(o, n, path, "maximum", "exclusiveMaximum", -1)
@@ -51,26 +52,22 @@ func (c *comparer) values(o, n flat, path string) {
 	c.whole(o, n, path, "if", "then", "else")
 }
 
-// enum reports whether nothing else need be looked at: the values that are
-// listed were listed before.
-func (c *comparer) enum(o, n flat, path string) bool {
+// enum compares the values that are listed.
+func (c *comparer) enum(o, n flat, path string) {
 	was, wasListed := o.keywords["enum"].([]any)
 	is, isListed := n.keywords["enum"].([]any)
 	switch {
 	case !wasListed:
-		return false
+		return
 	case !isListed:
 		c.breaking(path, "may now be other than %s", show(was))
-		return false
+		return
 	}
 	if added := minus(is, was); len(added) > 0 {
 		c.breaking(path, "may now be %s", show(added))
-		return false
-	}
-	if gone := minus(was, is); len(gone) > 0 {
+	} else if gone := minus(was, is); len(gone) > 0 {
 		c.narrower(path, "is no longer %s", show(gone))
 	}
-	return true
 }
 
 // limit is a minimum or maximum; strict excludes the limit itself.

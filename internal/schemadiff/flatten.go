@@ -1,6 +1,7 @@
 package schemadiff
 
 import (
+	"cmp"
 	"maps"
 	"net/url"
 	"slices"
@@ -51,6 +52,33 @@ func (d *document) resolve(ref string) (any, bool) {
 		}
 	}
 	return at, true
+}
+
+// follow goes from a schema that is a $ref and nothing else to what it refers
+// to, so that recursion comes back to the same schema.
+func (d *document) follow(schema any) any {
+	const far = 32 // then it is a circle, which flatten reports
+	for range far {
+		m, ok := schema.(map[string]any)
+		if !ok {
+			return schema
+		}
+		ref, ok := m["$ref"].(string)
+		if !ok {
+			return schema
+		}
+		for k := range m {
+			if k != "$ref" && !annotations[k] && !d.refAlone {
+				return schema
+			}
+		}
+		target, ok := d.resolve(ref)
+		if !ok {
+			return schema
+		}
+		schema = target
+	}
+	return schema
 }
 
 // flat is a schema as one conjunction of keywords: $ref and allOf are merged
@@ -119,31 +147,37 @@ func (d *document) flattenFrom(schema any, refs []string) flat {
 			own["enum"] = intersect(values, []any{m["const"]})
 		}
 	}
-	unevaluated, hasUnevaluated := own["unevaluatedProperties"]
-	delete(own, "unevaluatedProperties")
-	f := merge(append(parts, flat{keywords: own}))
-	if hasUnevaluated {
-		f = f.seal(unevaluated)
+	f := merge(append(parts, flat{keywords: own}.without("unevaluatedProperties").without("unevaluatedItems")))
+	if extra, ok := own["unevaluatedProperties"]; ok {
+		f = f.seal("unevaluatedProperties", "additionalProperties", extra)
+	}
+	if extra, ok := own["unevaluatedItems"]; ok {
+		keyword := "items"
+		if _, ok := f.keywords["items"].([]any); ok { // before 2020-12
+			keyword = "additionalItems"
+		}
+		f = f.seal("unevaluatedItems", keyword, extra)
 	}
 	return f
 }
 
-// seal applies unevaluatedProperties to a merged schema.
-func (f flat) seal(schema any) flat {
+// seal applies unevaluatedProperties or unevaluatedItems to a merged schema, as
+// the keyword that means the same there.
+func (f flat) seal(from, to string, schema any) flat {
 	if f.never || f.unclear != "" || schema == true {
 		return f
 	}
-	for _, k := range []string{"anyOf", "oneOf", "if", "dependentSchemas", "not"} {
+	for _, k := range []string{"anyOf", "oneOf", "if", "not", "dependentSchemas", "contains"} {
 		if f.keywords[k] != nil {
-			return flat{unclear: "unevaluatedProperties beside " + k}
+			return flat{unclear: from + " beside " + k}
 		}
 	}
-	if _, ok := f.keywords["additionalProperties"]; ok {
+	if _, ok := f.keywords[to]; ok {
 		return f // evaluates them all
 	}
-	f.keywords = maps.Clone(f.keywords)
-	f.keywords["additionalProperties"] = schema
-	return f
+	keywords := map[string]any{to: schema}
+	maps.Copy(keywords, f.keywords)
+	return flat{keywords: keywords}
 }
 
 func (f flat) without(keyword string) flat {
@@ -194,7 +228,7 @@ func merge(parts []flat) flat {
 }
 
 func merge2(a, b map[string]any) flat {
-	if why := hidden(a, b) + hidden(b, a); why != "" {
+	if why := cmp.Or(hidden(a, b), hidden(b, a), shifted(a, b), shifted(b, a)); why != "" {
 		return flat{unclear: why}
 	}
 	out := maps.Clone(a)
@@ -233,6 +267,16 @@ func hidden(a, b map[string]any) string {
 	}
 	if b["patternProperties"] != nil {
 		return "patternProperties inside or beside allOf"
+	}
+	return ""
+}
+
+// shifted says whether the items that a speaks of are others beside b: its
+// "items" are those behind its own first ones.
+func shifted(a, b map[string]any) string {
+	first, rest := flat{keywords: a}.items(), flat{keywords: b}.items()
+	if first.rest != true && len(rest.first) > len(first.first) {
+		return "items inside or beside allOf"
 	}
 	return ""
 }

@@ -62,12 +62,12 @@ func (c *comparer) object(o, n flat, path string) {
 	needed, _ := o.keywords["required"].([]any)
 	needs, _ := n.keywords["required"].([]any)
 
+	removed := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(was.named)) {
-		_, kept := is.named[name]
-		c.property(was, is, name, path, kept)
+		removed[name] = c.property(was, is, name, path)
 	}
 	for _, v := range minus(needed, needs) {
-		if name, ok := v.(string); ok && c.kept(was, is, name) {
+		if name, ok := v.(string); ok && !removed[name] {
 			c.breaking(child(path, name), "is no longer required")
 		}
 	}
@@ -89,36 +89,32 @@ func (c *comparer) object(o, n flat, path string) {
 	}
 }
 
-// kept is false for a property whose removal is reported.
-func (c *comparer) kept(was, is members, name string) bool {
-	_, old := was.named[name]
-	_, named := is.named[name]
-	return named || !old
-}
-
-// property compares one that the old schema names.
-func (c *comparer) property(was, is members, name, path string, named bool) {
+// property compares one that the old schema names, and says whether it reported
+// that the property was removed.
+func (c *comparer) property(was, is members, name, path string) (removed bool) {
 	at := child(path, name)
+	_, named := is.named[name]
 	old, okOld := was.governing(name)
 	now, okNow := is.governing(name)
 	if !okOld || !okNow {
 		c.unclear(at, "cannot be judged: patternProperties cannot be read")
-		return
+		return false
 	}
 	if !named && !described(now) {
-		if c.old.flatten(was.named[name]).never {
-			if !is.closed {
-				c.breaking(at, "was excluded and no longer is")
-			}
-			return
+		if !c.old.flatten(was.named[name]).never {
+			c.breaking(at, "was removed")
+			return true
 		}
-		c.breaking(at, "was removed")
-		return
+		if !is.closed {
+			c.breaking(at, "was excluded and no longer is")
+		}
+		return false
 	}
 	c.deprecation(was.named[name], is.named[name], at)
 	for _, s := range old {
 		c.compare(s, conjunction(now), at)
 	}
+	return false
 }
 
 func conjunction(schemas []any) any {

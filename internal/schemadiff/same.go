@@ -21,7 +21,7 @@ func (c *comparer) sameSchema(a, b any, refs map[[2]string]bool) bool {
 		return equal(a, b)
 	}
 	y, ok := b.(map[string]any)
-	if !ok {
+	if *c.budget--; !ok || *c.budget < 0 {
 		return false
 	}
 	for _, m := range []map[string]any{x, y} {
@@ -30,18 +30,22 @@ func (c *comparer) sameSchema(a, b any, refs map[[2]string]bool) bool {
 			other = y
 		}
 		for k := range m {
-			if _, ok := other[k]; !ok && !annotations[k] {
+			if _, ok := other[k]; !ok && !silent(k) {
 				return false
 			}
 		}
 	}
 	for k, v := range x {
-		if !annotations[k] && !c.sameValue(k, v, y[k], refs) {
+		if !silent(k) && !c.sameValue(k, v, y[k], refs) {
 			return false
 		}
 	}
 	return true
 }
+
+// silent keywords need not be the same. A deprecation admits no more and no
+// less, but is told.
+func silent(keyword string) bool { return annotations[keyword] && keyword != "deprecated" }
 
 // sameValue compares the values of a keyword, which are schemas for some.
 func (c *comparer) sameValue(keyword string, a, b any, refs map[[2]string]bool) bool {

@@ -50,9 +50,8 @@ type Difference struct {
 	Reason string
 }
 
-// maxNodes bounds the pairs of subschemas that are looked at: alternatives that
-// are nested multiply.
-const maxNodes = 20_000
+// maxSteps bounds the work: alternatives that are nested multiply.
+const maxSteps, stepsPerPair = 1_000_000, 20
 
 // Compare lists the differences from the old schema to the new one, in the order of the place in
 // the schema. Differences in annotations (title, description, examples …) and
@@ -67,7 +66,7 @@ func Compare(was, is []byte) ([]Difference, error) {
 	if err != nil {
 		return nil, fmt.Errorf("new schema: %w", err)
 	}
-	budget := maxNodes
+	budget := maxSteps
 	c := &comparer{old: o, new: n, active: map[pair]bool{}, budget: &budget}
 	seen := map[Difference]bool{}
 	var all []Difference
@@ -108,6 +107,7 @@ type comparer struct {
 	// that the schemas are recursive; nothing new can be found there.
 	active map[pair]bool
 	budget *int
+	gaveUp bool // the budget was used up, and that was reported
 	// alternative: the new schema is one of several, so that what it says is not
 	// said of all documents.
 	alternative bool
@@ -125,13 +125,17 @@ func identity(schema any) uintptr {
 // compare reports how what the new schema admits differs from what the old one
 // does.
 func (c *comparer) compare(was, is any, path string) {
-	if *c.budget--; *c.budget < 0 {
-		c.unclear(path, "is described by schemas too intricate to be compared")
+	if *c.budget -= stepsPerPair; *c.budget < 0 {
+		if !c.gaveUp {
+			c.gaveUp = true
+			c.unclear(path, "cannot be judged: the schemas are too intricate")
+		}
 		return
 	}
 	if c.same(was, is) {
 		return
 	}
+	was, is = c.old.follow(was), c.new.follow(is)
 	p := pair{identity(was), identity(is)}
 	if p.old != 0 && p.new != 0 {
 		if c.active[p] {
@@ -169,7 +173,7 @@ func (c *comparer) compareFlat(o, n flat, path string) {
 		return
 	}
 	if rest, alternatives, exclusive := o.alternatives(); alternatives != nil {
-		c.compareFlat(rest, n, path)
+		c.quietly(func() { c.compareFlat(rest, n, path) })
 		c.oneOfThem(alternatives, exclusive, n, path)
 		return
 	}
@@ -197,6 +201,7 @@ func (c *comparer) oneOfThem(alternatives []any, exclusive bool, n flat, path st
 	case fit >= 0 && exclusive && len(near) > 1:
 		c.unclear(path, "may now match more than one alternative of the old oneOf")
 	case fit >= 0:
+		c.compareFlat(c.old.flatten(alternatives[fit]), n, path)
 	case len(near) == 1:
 		c.compareFlat(c.old.flatten(near[0]), n, path)
 	case best == Unclear:
@@ -204,6 +209,19 @@ func (c *comparer) oneOfThem(alternatives []any, exclusive bool, n flat, path st
 	default:
 		c.breaking(path, "may now be what none of the old alternatives admits")
 	}
+}
+
+// quietly leaves out what is compatible: compared with a part of the old schema,
+// everything is new.
+func (c *comparer) quietly(compare func()) {
+	report := c.report
+	c.report = func(d Difference) {
+		if d.Verdict != Compatible {
+			report(d)
+		}
+	}
+	compare()
+	c.report = report
 }
 
 // try compares without reporting and returns the worst verdict.

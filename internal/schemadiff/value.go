@@ -62,11 +62,11 @@ func (t types) and(u types) types { return t & u }
 
 // list is the form of the keyword.
 func (t types) list() []any {
-	names := []any{}
+	names, left := []any{}, t
 	for _, n := range typeNames {
-		if t&n.set == n.set {
+		if left&n.set == n.set {
 			names = append(names, n.name)
-			t &^= n.set
+			left &^= n.set
 		}
 	}
 	return names
@@ -78,7 +78,7 @@ func (t types) String() string {
 	}
 	var names []string
 	for _, n := range t.list() {
-		names = append(names, n.(string)) //nolint:errcheck // list holds strings alone
+		names = append(names, n.(string))
 	}
 	return strings.Join(names, " or ")
 }
