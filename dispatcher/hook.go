@@ -59,11 +59,7 @@ func (e *Engine) before(ctx context.Context, j *job, t *target) (*hooked, contex
 	k := &hooked{e: e, out: Outgoing{Delivery: *j.delivery, URL: t.shown, Header: http.Header{}}}
 	for i := range e.cfg.hooks {
 		if f := e.cfg.hooks[i].Before; f != nil {
-			k.guard(func() {
-				if derived := f(ctx, &k.out); derived != nil {
-					ctx = derived
-				}
-			})
+			ctx = k.callBefore(ctx, f) //nolint:fatcontext // one for each hook
 		}
 		k.contexts = append(k.contexts, ctx)
 	}
@@ -78,6 +74,15 @@ func (e *Engine) before(ctx context.Context, j *job, t *target) (*hooked, contex
 		}
 	}
 	return k, ctx, fields
+}
+
+func (k *hooked) callBefore(ctx context.Context, f func(context.Context, *Outgoing) context.Context) context.Context {
+	derived := ctx
+	k.guard(func() { derived = f(ctx, &k.out) }) //nolint:fatcontext // called once
+	if derived == nil {
+		return ctx
+	}
+	return derived
 }
 
 // after calls the hooks in reverse.

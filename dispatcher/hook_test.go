@@ -131,8 +131,8 @@ func ExampleWithSendHook() {
 			o.Header.Set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 			return ctx
 		},
-		After: func(_ context.Context, o *dispatcher.Outgoing, a dispatcher.Attempt) {
-			slog.Info("attempt", "url", o.URL, "status", a.Status, "took", a.Duration)
+		After: func(ctx context.Context, o *dispatcher.Outgoing, a dispatcher.Attempt) {
+			slog.InfoContext(ctx, "attempt", "url", o.URL, "status", a.Status, "took", a.Duration)
 		},
 	}))
 	if err != nil {

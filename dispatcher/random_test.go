@@ -403,7 +403,9 @@ func (w *world) heal() {
 		}
 	}
 	for _, p := range w.processes {
-		<-p.done
+		if err := <-p.done; err != nil && !p.conn.dead { // the killed ones could not store everything
+			w.t.Errorf("Run: %v", err)
+		}
 	}
 }
 

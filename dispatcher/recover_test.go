@@ -206,7 +206,7 @@ func recoverConcurrently(t *testing.T, seed uint64) {
 		e := newEngine(t, s, rc, dispatcher.WithPollInterval(50*time.Millisecond),
 			dispatcher.WithRetry(dispatcher.Schedule(200*time.Millisecond, 400*time.Millisecond, time.Second, time.Second, time.Second, time.Second)))
 		engines = append(engines, e)
-		defer start(t, e)()
+		t.Cleanup(start(t, e))
 	}
 	e := engines[0]
 	for i := range 4 {

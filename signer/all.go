@@ -100,10 +100,7 @@ func StandardWebhooksDual(keys ...crypto.Signer) Signer {
 	return &standardDual{v1a: newEd25519Signer(keys)}
 }
 
-type standardDual struct {
-	v1  standardWebhooks
-	v1a *ed25519Signer
-}
+type standardDual struct{ v1a *ed25519Signer }
 
 func (d *standardDual) Sign(ctx context.Context, h http.Header, m Message, active, retiring []Secret) error {
 	if d.v1a.err != nil {

@@ -193,9 +193,8 @@ func fuzzBody(f *testing.F, s signer.Scheme, prefix string, enc signer.Encoding)
 		h := http.Header{header: {fill(value, func(i int) string {
 			if sum := oracleHMAC(keys[i], body); enc == signer.Hex {
 				return hex.EncodeToString(sum)
-			} else {
-				return oracleBase64(sum)
 			}
+			return oracleBase64(oracleHMAC(keys[i], body))
 		})}}
 		extra(h, name, other)
 		compare(t, s, h, body, oracleBody(h, body, header, prefix, enc, keys[:n]...), "", "", secrets[:n]...)

@@ -132,11 +132,11 @@ func Do(ctx context.Context, rt http.RoundTripper, req Request, lim Limits) (res
 	var hr *http.Response
 	err := inner.Err()
 	if err == nil {
-		hr, err = rt.RoundTrip(a.request(req))
+		hr, err = rt.RoundTrip(a.request(req)) //nolint:bodyclose // res.read closes it
 	}
 	for n := 0; n < maxReplays && err != nil && unprocessed(err) && pause(inner, n); n++ {
 		a = newAttempt(inner, start)
-		hr, err = rt.RoundTrip(a.request(req))
+		hr, err = rt.RoundTrip(a.request(req)) //nolint:bodyclose // res.read closes it
 	}
 	if err == nil {
 		err = res.read(hr, lim)

@@ -82,7 +82,7 @@ func TestDo(t *testing.T) {
 func TestDoBodyLimits(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var size int
-		fmt.Sscan(r.URL.Query().Get("size"), &size)
+		_, _ = fmt.Sscan(r.URL.Query().Get("size"), &size)
 		if !r.URL.Query().Has("chunked") {
 			w.Header().Set("Content-Length", strconv.Itoa(size))
 		}

@@ -42,7 +42,7 @@ func TestDoHostileReceivers(t *testing.T) {
 	reset := func(prefix string) func(*rawServer, net.Conn) {
 		return func(_ *rawServer, c net.Conn) {
 			io.WriteString(c, prefix)
-			c.(*net.TCPConn).SetLinger(0) // closing sends RST
+			_ = c.(*net.TCPConn).SetLinger(0) // closing sends RST
 		}
 	}
 	tests := []struct {
@@ -195,7 +195,7 @@ func TestDoReceiverStopsReading(t *testing.T) {
 	t.Parallel()
 	returned := make(chan struct{})
 	s := serveRaw(t, nil, func(_ *rawServer, c net.Conn) {
-		c.Read(make([]byte, 10))
+		_, _ = c.Read(make([]byte, 10))
 		<-returned
 	})
 	res := Do(context.Background(), localTransport(t, Options{}), Request{

@@ -115,7 +115,7 @@ func (res *Response) readBody(body io.Reader, length int64, lim Limits) error {
 		res.Body = clean
 	}
 	res.Truncated = res.Truncated || cut
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return err
@@ -134,7 +134,7 @@ func drain(body io.Reader, rest int64, buf []byte, limit int64) bool {
 		n, err := readSome(body, buf[:min(int64(len(buf)), limit+1-dropped)])
 		dropped += int64(n)
 		if err != nil || dropped > limit {
-			return dropped > 0 || err != io.EOF
+			return dropped > 0 || !errors.Is(err, io.EOF)
 		}
 	}
 }

@@ -121,7 +121,7 @@ func TestAgainstRuntimes(t *testing.T) {
 			if got, want := uint64(answers), uint64(len(judge.controls))+total; got != want {
 				t.Fatalf("%d answers to %d lines", got, want)
 			}
-			refusals := total - accepted - uint64(bad)
+			refusals := total - accepted - bad
 			t.Logf("%d documents against %s: %d accepted, %d refused (of which each lost %v), %d mismatches",
 				total, judge.runtime, accepted, refusals, lost, bad)
 			if share := float64(accepted) / float64(total); share < judge.accepted {
