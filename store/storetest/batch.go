@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/postrider/postrider/store"
@@ -9,7 +10,7 @@ import (
 // wellFormed checks what holds of every batch, whatever is in the store.
 func wellFormed(p store.ClaimParams, b store.Batch) error {
 	if b.Now.IsZero() {
-		return fmt.Errorf("Now is zero")
+		return errors.New("the batch has no Now")
 	}
 	if len(b.Deliveries) > p.Max {
 		return fmt.Errorf("took %d deliveries, more than Max %d", len(b.Deliveries), p.Max)
@@ -55,18 +56,18 @@ func references(b store.Batch) error {
 	type key struct{ tenant, id string }
 	events, endpoints := make(map[key]bool), make(map[key]bool)
 	for _, e := range b.Events {
-		if k := (key{e.Tenant, e.ID}); events[k] {
+		k := key{e.Tenant, e.ID}
+		if events[k] {
 			return fmt.Errorf("event %q stands in the batch twice", e.ID)
-		} else {
-			events[k] = true
 		}
+		events[k] = true
 	}
 	for _, e := range b.Endpoints {
-		if k := (key{e.Tenant, e.ID}); endpoints[k] {
+		k := key{e.Tenant, e.ID}
+		if endpoints[k] {
 			return fmt.Errorf("endpoint %q stands in the batch twice", e.ID)
-		} else {
-			endpoints[k] = true
 		}
+		endpoints[k] = true
 	}
 	usedEvents, usedEndpoints := make(map[int]bool), make(map[int]bool)
 	for _, c := range b.Deliveries {

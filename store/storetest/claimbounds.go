@@ -194,8 +194,8 @@ func claimVisited(t *tester) {
 func claimVisitedBounded(t *tester) {
 	t.fill(3, "a", "b", "c")
 	pending := t.deliveries(store.DeliveryQuery{State: store.StatePending})
-	for max := 1; max <= 9; max++ {
-		b := t.claim(store.ClaimParams{Lanes: lanes("a", 9, "b", 9, "c", 9), Max: max, Lease: held})
+	for bound := 1; bound <= 9; bound++ {
+		b := t.claim(store.ClaimParams{Lanes: lanes("a", 9, "b", 9, "c", 9), Max: bound, Lease: held})
 		next := make(map[string]time.Time)
 		for _, d := range everything(t, pending) {
 			if at, ok := next[d.EndpointID]; !ok || d.VisibleAt.Before(at) {
@@ -204,11 +204,11 @@ func claimVisitedBounded(t *tester) {
 		}
 		for _, v := range b.Visited {
 			if !near(v.Next, next[v.ID], precision) {
-				t.Errorf("Max %d: next of lane %s is %v, want %v", max, v.ID, v.Next, next[v.ID])
+				t.Errorf("Max %d: next of lane %s is %v, want %v", bound, v.ID, v.Next, next[v.ID])
 			}
 		}
 		if rest := t.take(held, 100, "a", "b", "c"); len(rest.Deliveries) != 9-len(b.Deliveries) {
-			t.Errorf("Max %d: claimed %d, and then %d of 9", max, len(b.Deliveries), len(rest.Deliveries))
+			t.Errorf("Max %d: claimed %d, and then %d of 9", bound, len(b.Deliveries), len(rest.Deliveries))
 		}
 		for _, d := range everything(t, pending) {
 			t.requeue(store.RequeueItem{DeliveryID: d.ID})

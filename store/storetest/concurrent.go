@@ -116,9 +116,7 @@ func (s *storm) publish(t *tester, i, events int) {
 		s.inserts.Add(1)
 		s.history.inserted(tenant, in)
 		s.ids.Lock()
-		for _, r := range in[0].Deliveries {
-			s.ids.list = append(s.ids.list, r)
-		}
+		s.ids.list = append(s.ids.list, in[0].Deliveries...)
 		s.ids.Unlock()
 	}
 }

@@ -138,12 +138,12 @@ var inspectSections = []section{
 		stated(definition, `Retention bounds what is kept.`),
 	}},
 	{"Retention.Purge", []rule{
-		proved("Purge/Old Purge/Pending Purge/ChangedLately Purge/Tombstones", `Purge removes events that were created more than OlderThan ago and have no pending delivery, and no delivery that changed within OlderThan, together with their deliveries and attempts; tombstones of endpoints without deliveries go too.`),
+		proved("Purge/Old Purge/Pending Purge/ChangedLately Purge/Tombstones Purge/Churn", `Purge removes events that were created more than OlderThan ago and have no pending delivery, and no delivery that changed within OlderThan, together with their deliveries and attempts; tombstones of endpoints without deliveries go too.`),
 		proved("Purge/LateWrite", `A late write to what was purged is lost, not an error.`),
 		proved("Purge/Limit", `It does at most Limit events at a time, so that claims are not held up.`),
 	}},
 	{"Retention.EraseTenant", []rule{
-		proved("Erase/Everything Erase/Limit", `EraseTenant removes everything of a tenant, endpoints and pending deliveries included, at most limit events at a time.`),
+		proved("Erase/Everything Erase/Limit Purge/Churn", `EraseTenant removes everything of a tenant, endpoints and pending deliveries included, at most limit events at a time.`),
 		proved("Erase/Limit Erase/Everything", `It is done when the result says not More.`),
 	}},
 	{"PurgeParams", []rule{

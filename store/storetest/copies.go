@@ -59,11 +59,11 @@ func spoilAttempt(a *store.Attempt) {
 	}
 }
 
-// wantEvent checks that an event's bytes are what was published.
-func (t *tester) wantEvent(after, tenant, id string) {
+// wantEvent checks that the bytes of the event "e" are what was published.
+func (t *tester) wantEvent(after string) {
 	t.tb.Helper()
-	want := event(tenant, id)
-	e, err := t.Store.Event(t.ctx, tenant, id)
+	want := event("", "e")
+	e, err := t.Store.Event(t.ctx, "", "e")
 	t.noError(err, "Event")
 	if string(e.Body) != string(want.Body) || string(e.Digest) != string(want.Digest) {
 		t.Errorf("after %s the event has the body %q and the digest %x", after, e.Body, e.Digest)
@@ -108,7 +108,7 @@ func copiesInsert(t *tester) {
 	batch[0].Deliveries[0].EndpointID = "spoiled"
 	batch[0] = store.NewEvent{}
 	in[0].Deliveries[0] = store.DeliveryRef{}
-	t.wantEvent("the caller reused what it gave to Insert", "", "e")
+	t.wantEvent("the caller reused what it gave to Insert")
 	if d := t.delivery("", ids[0]); d.EndpointID != "l" {
 		t.Errorf("the delivery goes to %q", d.EndpointID)
 	}
@@ -124,11 +124,11 @@ func copiesInsert(t *tester) {
 	read, err := t.Store.Event(t.ctx, "", "e")
 	t.noError(err, "Event")
 	spoil(read.Body, read.Digest)
-	t.wantEvent("the caller changed what Event returned", "", "e")
+	t.wantEvent("the caller changed what Event returned")
 	for _, e := range everything(t, t.events(store.EventQuery{})) {
 		spoil(e.Body, e.Digest)
 	}
-	t.wantEvent("the caller changed what Events returned", "", "e")
+	t.wantEvent("the caller changed what Events returned")
 
 	lanes := lanes("m", 1, "l", 1)
 	t.claim(store.ClaimParams{Lanes: lanes, Max: 5, Lease: held})
@@ -158,7 +158,7 @@ func copiesClaim(t *tester) {
 			spoilEndpoint(&b.Endpoints[i])
 		}
 		t.settled(release(b.Deliveries[0]))
-		t.wantEvent("the caller changed what Claim returned", "", "e")
+		t.wantEvent("the caller changed what Claim returned")
 		if d := same(t.readEndpoint("", "l"), created); d != "" {
 			t.Errorf("the caller changed the endpoint that Claim returned, and the store's with it: %s", d)
 		}
@@ -318,5 +318,5 @@ func copiesConcurrent(t *tester) {
 		})
 	}
 	wg.Wait()
-	t.wantEvent("concurrent callers changed what they got", "", "e")
+	t.wantEvent("concurrent callers changed what they got")
 }

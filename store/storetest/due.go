@@ -143,6 +143,7 @@ func dueTailBehind(t *tester) {
 		if !d.Behind && len(want) != 0 {
 			t.Errorf("limit %d: not behind, but %d lanes were not reported", limit, len(want))
 		}
+		t.tail(mark, limit) // whoever reads on comes to an end
 		if limit > 10 && d.Behind {
 			t.Errorf("limit %d of 10 lanes: behind, but nothing is left", limit)
 		}

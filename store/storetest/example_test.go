@@ -2,9 +2,8 @@ package storetest_test
 
 import (
 	"fmt"
-	"testing"
+	"strings"
 
-	"github.com/postrider/postrider/adapters/memstore"
 	"github.com/postrider/postrider/store/storetest"
 )
 
@@ -19,12 +18,15 @@ func ExampleRules() {
 	// Queue.Settle: An empty Reason leaves the stored one.
 }
 
-// The body of a store's TestConformance. A store that cannot hold a rule adds
-// storetest.Exception("Tx/BlocksNobody", "the database has one writer").
-func ExampleRun() {
-	_ = func(t *testing.T) {
-		storetest.Run(t, func(tb testing.TB) storetest.Target {
-			return storetest.Target{Store: memstore.New()}
-		})
+// The tests that an [storetest.Exception] can name.
+func ExampleTests() {
+	for _, test := range storetest.Tests() {
+		if strings.HasPrefix(test, "Cancel/") {
+			fmt.Println(test)
+		}
 	}
+	// Output:
+	// Cancel/Pending
+	// Cancel/NotPending
+	// Cancel/Aligned
 }

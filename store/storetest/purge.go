@@ -164,6 +164,16 @@ func purgeChangedLately(t *tester) {
 		t.Errorf("purged %d events, want the two that have grown old", n)
 	}
 	t.wantCount(0, 0)
+
+	// Just as old is not older. Only a clock that stands still can tell.
+	id := t.publish("t", "just as old", "e")[0]
+	t.finish(store.StateDelivered, "e")
+	t.pass(5 * t.unit)
+	changed := t.delivery("t", id).UpdatedAt
+	age := t.now().Sub(changed)
+	if n := t.purge(store.PurgeParams{OlderThan: age, Limit: 10}); n != 0 && t.now().Sub(changed) == age {
+		t.Errorf("purged %d events that changed exactly OlderThan ago", n)
+	}
 }
 
 // A call does no more than its Limit, and what may not go does not stand in the
@@ -294,15 +304,16 @@ func purgeBodiesOnly(t *tester) {
 
 // A tombstone is kept as long as a delivery needs it.
 func purgeTombstones(t *tester) {
-	for _, id := range []string{"unused", "ended", "pending", "alive"} {
+	for _, id := range []string{"unused", "ended", "pending", "late", "alive"} {
 		t.endpoint("t", id)
 	}
 	t.publish("t", "e1", "ended")
 	t.publish("t", "e2", "pending")
 	t.finish(store.StateDelivered, "ended")
-	for _, id := range []string{"unused", "ended", "pending"} {
+	for _, id := range []string{"unused", "ended", "pending", "late"} {
 		t.remove("t", id)
 	}
+	t.publish("t", "e3", "late") // as by somebody who matched before
 	t.pass(2 * t.unit)
 	taken := func(id string) bool {
 		_, err := t.Store.CreateEndpoint(t.ctx, store.Endpoint{ID: id, Tenant: "t", Status: store.EndpointActive})
@@ -320,7 +331,7 @@ func purgeTombstones(t *tester) {
 	for range 2 { // the events may have to be gone before
 		t.purge(store.PurgeParams{OlderThan: t.unit, Limit: 10})
 	}
-	for id, want := range map[string]bool{"unused": false, "ended": false, "pending": true, "alive": true} {
+	for id, want := range map[string]bool{"unused": false, "ended": false, "pending": true, "late": true, "alive": true} {
 		if got := taken(id); got != want {
 			t.Errorf("after the purge the id %q is taken: %v, want %v", id, got, want)
 		}

@@ -279,10 +279,7 @@ func settleAttempt(t *tester) {
 	big.ResponseBody = slices.Repeat([]byte{'x', 0xff}, 32<<10)
 	big.RequestHeader = slices.Repeat(full.RequestHeader, 25)
 	empty := store.Attempt{ResponseBody: []byte{}}
-	var given []store.Attempt
-	for _, a := range []store.Attempt{full, {}, empty, big, {Status: 204, Timings: store.Timings{Reused: true}}, {Error: "connection refused", Code: "connect", StartedAt: happened}} {
-		given = append(given, a)
-	}
+	given := []store.Attempt{full, {}, empty, big, {Status: 204, Timings: store.Timings{Reused: true}}, {Error: "connection refused", Code: "connect", StartedAt: happened}}
 	id := t.publish("t", "e", "l")[0]
 	for i := range given {
 		o := release(t.takeOne(held, "l"))

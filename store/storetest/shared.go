@@ -156,8 +156,6 @@ func notifierWakes(t *tester) {
 		other.publish("", fmt.Sprint("e", i), "l")
 		select {
 		case <-woken:
-			cancel()
-			<-ended
 			return
 		case err := <-ended:
 			t.Fatalf("Listen ended: %v", err)

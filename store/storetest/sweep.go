@@ -26,6 +26,9 @@ func (t *tester) sweep(limit int, between func()) map[string]time.Time {
 			t.Fatalf("a sweep with limit %d reports %d lanes", limit, len(d.Lanes))
 		}
 		for _, l := range d.Lanes {
+			if l.Next.IsZero() {
+				t.Errorf("a sweep reports lane %s, which has nothing to come", l.ID)
+			}
 			lanes[l.ID] = l.Next
 		}
 		if d.Wrapped {

@@ -75,12 +75,14 @@ func (w *walker) update() {
 	switch {
 	case old == nil:
 		want = store.ErrNotFound
-	case w.chance(4):
-		given.Tenant, want = tenant+"x", store.ErrNotFound
-	case w.chance(4):
-		given.Revision, want = old.Revision+int64(w.rng.IntN(3))-3, store.ErrConflict
 	default:
 		given.Revision = old.Revision
+		switch w.rng.IntN(5) {
+		case 0:
+			given.Tenant, want = tenant+"x", store.ErrNotFound
+		case 1:
+			given.Revision, want = old.Revision+int64(w.rng.IntN(3))-3, store.ErrConflict
+		}
 	}
 	w.say("update %q in %q at %d, want %v", id, given.Tenant, given.Revision, want)
 	got, err := w.Store.UpdateEndpoint(w.ctx, given)

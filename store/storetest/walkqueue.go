@@ -71,6 +71,9 @@ func (w *walker) insert() {
 			e.Digest = []byte("another")
 		}
 		if w.chance(4) {
+			e.Header = []store.Header{{Name: "X-A", Value: e.Type}, {Name: "X-B", Value: "é"}}
+		}
+		if w.chance(4) {
 			e.At = w.before.Add(time.Duration(w.rng.IntN(9)-2) * w.unit / 2)
 		}
 		if w.chance(4) {
@@ -78,7 +81,7 @@ func (w *walker) insert() {
 		}
 		var to []string
 		for lane, id := range walkLanes {
-			if laneTenant(lane) == e.Tenant && !w.chance(3) {
+			if (laneTenant(lane) == e.Tenant || id == "lane9") && !w.chance(3) {
 				to = append(to, id)
 			}
 		}
@@ -185,6 +188,9 @@ func (w *walker) requeue() {
 	for range 1 + w.rng.IntN(3) {
 		lane := w.rng.IntN(len(walkLanes))
 		item := store.RequeueItem{Tenant: laneTenant(lane), EventID: fmt.Sprint("e", w.rng.IntN(30)), EndpointID: walkLanes[lane]}
+		if item.EndpointID == "lane9" {
+			item.Tenant = pick(w, walkTenants)
+		}
 		if len(w.ids) > 0 && w.chance(2) {
 			item.DeliveryID = pick(w, w.ids)
 			if d := w.m.deliveries[item.DeliveryID]; d != nil && !w.chance(5) {
