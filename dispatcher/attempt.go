@@ -27,7 +27,7 @@ type job struct {
 }
 
 // attempt makes one attempt and hands its outcome to the settler.
-func (r *run) attempt(j *job) {
+func (r *run) attempt(j *job, s *egress.Sender) {
 	defer r.attempts.Done()
 	defer func() {
 		// Only a bug can bring us here: what hosts supply is guarded where it is
@@ -47,7 +47,7 @@ func (r *run) attempt(j *job) {
 		r.settler.add(j, outcome{state: StatePending, delay: keyringDelay, reason: CodeUnsendable})
 		return
 	}
-	a, result, how := e.send(r.ctx, t, j)
+	a, result, how := e.send(r.ctx, s, t, j)
 	e.lanes.finish(j.flight, how, time.Now())
 	if result.Code == CodeInterrupted {
 		r.settler.add(j, outcome{state: StatePending, reason: CodeInterrupted, attempt: a, free: true})
@@ -67,7 +67,7 @@ func (r *run) attempt(j *job) {
 const keyringDelay = 30 * time.Second
 
 // send signs and posts, and returns the record of it.
-func (e *Engine) send(ctx context.Context, t *target, j *job) (*store.Attempt, Result, landing) {
+func (e *Engine) send(ctx context.Context, s *egress.Sender, t *target, j *job) (*store.Attempt, Result, landing) {
 	now := time.Now()
 	a := &store.Attempt{Number: j.delivery.Attempts + 1, DeliveryID: j.delivery.ID, StartedAt: now.UTC(), URL: t.shown}
 	result := Result{Try: j.delivery.Tries + 1}
@@ -81,7 +81,7 @@ func (e *Engine) send(ctx context.Context, t *target, j *job) (*store.Attempt, R
 		return a, result, landedUnsent
 	}
 	a.RequestHeader = record
-	res := egress.Do(ctx, e.transport, egress.Request{URL: t.url, Header: h, Body: j.event.Body},
+	res := s.Do(ctx, e.transport, egress.Request{URL: t.url, Header: h, Body: j.event.Body},
 		egress.Limits{Timeout: e.cfg.timeout, MaxBody: e.cfg.maxResponseBody})
 
 	a.Duration = res.Timings.Total

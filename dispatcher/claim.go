@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/postrider/postrider/internal/egress"
 	"github.com/postrider/postrider/store"
 )
 
@@ -165,8 +166,15 @@ func (r *run) launch(j *job) {
 
 // work makes attempts until the run ends, or there are enough free workers.
 func (r *run) work(j *job) {
+	// A transport of the host may hang things on the context of a request that
+	// only its end releases, so that it gets one of its own for each.
+	var s *egress.Sender
+	if r.e.guard != nil {
+		s = egress.NewSender(r.ctx)
+		defer s.Close()
+	}
 	for ok := true; ok; j, ok = <-r.jobs {
-		r.attempt(j)
+		r.attempt(j, s)
 		if r.free.Load() >= int64(r.e.cfg.concurrency) {
 			return
 		}

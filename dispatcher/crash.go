@@ -41,5 +41,5 @@ func (r *run) checkCrashes(j *job, expired bool) (outcome, bool) {
 
 func (r *run) attemptAlone(j *job) {
 	defer r.suspect.Unlock()
-	r.attempt(j)
+	r.attempt(j, nil)
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,13 +139,13 @@ func TestSecretsNeverAppear(t *testing.T) {
 func TestLoopsSurviveAStoreOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &faultStore{Store: memstore.New()}
-		var failures int
+		var failures atomic.Int64
 		rc := &receiver{answer: func(*http.Request, int) (*http.Response, error) {
 			time.Sleep(time.Second)
 			return respond(200), nil
 		}}
 		e := newEngine(t, s, rc, dispatcher.WithPollInterval(time.Second),
-			dispatcher.WithObserver(dispatcher.Observer{StoreFailed: func(context.Context, string, error) { failures++ }}))
+			dispatcher.WithObserver(dispatcher.Observer{StoreFailed: func(context.Context, string, error) { failures.Add(1) }}))
 		defer start(t, e)()
 		register(t, e, dispatcher.EndpointConfig{})
 		for range 20 {
@@ -168,7 +169,7 @@ func TestLoopsSurviveAStoreOutage(t *testing.T) {
 		}
 		s.fail = nil
 		s.mu.Unlock()
-		if failures == 0 {
+		if failures.Load() == 0 {
 			t.Error("the observer was not told")
 		}
 		elapse(time.Minute)
@@ -225,7 +226,7 @@ func TestPoisonedOutcomeDoesNotBlockOthers(t *testing.T) {
 		for i := range 100 {
 			rcpt := publish(t, e, dispatcher.Event{At: time.Now().Add(time.Second)})
 			if i == 50 {
-				s.poison = rcpt.Deliveries[0].ID
+				s.poison.Store(rcpt.Deliveries[0].ID)
 			}
 		}
 		elapse(5 * time.Minute)
@@ -233,7 +234,7 @@ func TestPoisonedOutcomeDoesNotBlockOthers(t *testing.T) {
 		if err != nil || stats.Total.Delivered != 99 {
 			t.Errorf("%+v, %v", stats.Total, err)
 		}
-		s.poison = ""
+		s.poison.Store("")
 		elapse(time.Minute)
 		stop()
 	})
@@ -241,12 +242,12 @@ func TestPoisonedOutcomeDoesNotBlockOthers(t *testing.T) {
 
 type poisonedStore struct {
 	store.Store
-	poison string
+	poison atomic.Value
 }
 
 func (s *poisonedStore) Settle(ctx context.Context, o []store.Outcome) (store.SettleResult, error) {
 	for _, one := range o {
-		if one.DeliveryID == s.poison {
+		if one.DeliveryID == s.poison.Load() {
 			return store.SettleResult{}, errors.New("cannot store this")
 		}
 	}

@@ -37,7 +37,7 @@ func (t *tenant) SendTest(ctx context.Context, endpointID, eventType string) (At
 		delivery: &store.Delivery{Tenant: t.id, EventID: stored.ID, EventType: eventType, EndpointID: ep.ID},
 		event:    &stored, endpoint: &ep,
 	}
-	a, _, _ := e.send(ctx, target, j)
+	a, _, _ := e.send(ctx, nil, target, j)
 	if err := ctx.Err(); err != nil {
 		return *a, err
 	}

@@ -105,7 +105,16 @@ var errDeadline = fmt.Errorf("attempt: %w", context.DeadlineExceeded)
 // what net/http reports as declared unprocessed or never begun: both are routine,
 // as servers limit streams and nginx says GOAWAY after every thousand requests.
 // It does so at most six times, within the one deadline.
+//
+// A program that sends many requests under one ctx saves time with a [Sender].
 func Do(ctx context.Context, rt http.RoundTripper, req Request, lim Limits) (res Response) {
+	s := NewSender(ctx)
+	defer s.Close()
+	return s.do(rt, req, lim)
+}
+
+func (s *Sender) do(rt http.RoundTripper, req Request, lim Limits) (res Response) {
+	ctx := s.parent
 	var a *attempt
 	start := time.Now()
 	defer func() {
@@ -123,10 +132,8 @@ func Do(ctx context.Context, rt http.RoundTripper, req Request, lim Limits) (res
 		res.setError(&Error{Class: ClassOther, text: "no RoundTripper or no URL"})
 		return res
 	}
-	// The cause names the deadline that ended the context first, which a look at
-	// the clock afterwards could not.
-	inner, cancel := context.WithDeadlineCause(ctx, start.Add(lim.Timeout), errDeadline)
-	defer cancel()
+	inner := s.begin(lim.Timeout)
+	defer s.end()
 
 	a = newAttempt(inner, start)
 	var hr *http.Response
