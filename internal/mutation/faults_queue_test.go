@@ -127,6 +127,13 @@ var queueFaults = []fault{
 		`l.pending() > 0 && !l.paused && (l.endpoint == nil || l.endpoint.Status != store.EndpointDisabled) {`}}},
 	{"tail stops short of older lanes", []edit{{"due.go",
 		`for l.older != nil && l.older.latest > mark {`, `for l.older != nil && l.older.latest > mark+1 {`}}},
+	{"tail never comes to an end", []edit{{"due.go", `		limit--
+		mark = l.latest
+`, `		limit--
+`}, {"due.go", `			mark = l.latest
+			continue`, `			continue`}}},
+	{"sweep reports drained lanes", []edit{{"lane.go", `l.pending() > 0 && !l.paused {`, `!l.paused {`}}},
+	{"a body that fills MaxBytes to the last byte left out", []edit{{"queue.go", `c.bytes+len(e.body) > bound {`, `c.bytes+len(e.body) >= bound {`}}},
 	{"tail not behind when it is", []edit{{"due.go", `			d.Behind = true
 			return mark`, `			return s.rows.end`}}},
 	{"tail always behind", []edit{{"due.go", `	d.Mark = s.cursor('m', nil, mark)`, `	d.Behind = p.Mark != ""

@@ -39,6 +39,11 @@ var retentionFaults = []fault{
 		return
 	}
 	if l.endpoint != nil {`}}},
+	{"tombstones taken though something was published to them", []edit{{"writer.go", `	delete(s.lanes.tombs, l)
+`, ``}}},
+	{"a lane that went is found again", []edit{{"lane.go", `		s.lanes.byID[l.id] = l.next
+	} else {`, `	} else {`}}},
+	{"purge takes what is ten minutes too young", []edit{{"retention.go", `e.ended < before {`, `e.ended < before+600e9 {`}}},
 	{"purged attempts still read", []edit{{"bounds.go", `	s.rows.remove(n, r)
 `, `	r.state = store.StateCancelled
 `}, {"bounds.go", `package memstore

@@ -81,6 +81,9 @@ var writerFaults = []fault{
 			patterns[i] = []string{p[0], p[1], p[len(p)-1]}
 		}`}}},
 	{"an endpoint matched once for each pattern", []edit{{"match.go", `if i > 0 && len(l.endpoint.Patterns) > 1 &&`, `if i > 99 &&`}}},
+	{"an endpoint entered twice for a pattern it names twice", []edit{{"match.go", `		if !found {
+`, `		if !found || len(list) > 0 {
+`}}},
 	{"disabled endpoint matched", []edit{{"match.go", `l.endpoint.Status == store.EndpointDisabled {`, `l.endpoint.Status > store.EndpointDisabled {`}}},
 	{"paused endpoint not matched", []edit{{"match.go", `l.endpoint.Status == store.EndpointDisabled {`, `l.endpoint.Status != store.EndpointActive {`}}},
 	{"deleted endpoint still matched", []edit{{"endpoints.go", `	l.tenant.unsubscribe(l)

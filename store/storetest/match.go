@@ -97,6 +97,19 @@ func matchOnce(t *tester) {
 			t.Errorf("list %d of several types is %q, want the endpoint once", i, got)
 		}
 	}
+	// Naming a pattern twice is naming it once, also when it goes.
+	e := t.endpoint("t", "twice", "x", "x", "y.*", "y.*")
+	t.wantMatch("t", "x", "twice")
+	t.wantMatch("t", "y.z", "twice")
+	e.Patterns = []string{"y.*", "z", "z"}
+	_, err := t.Store.UpdateEndpoint(t.ctx, e)
+	t.noError(err, "UpdateEndpoint")
+	t.wantMatch("t", "x")
+	t.wantMatch("t", "y.z", "twice")
+	t.wantMatch("t", "z", "twice")
+	t.remove("t", "twice")
+	t.wantMatch("t", "y.z")
+	t.wantMatch("t", "z")
 }
 
 func matchStatus(t *tester) {

@@ -238,4 +238,11 @@ func tenantScope(t *tester) {
 			t.Errorf("%+v lists %d events, want 4", scope, n)
 		}
 	}
+	// A tenant that is ignored does not make another query of it, either.
+	first, err := t.Store.Events(t.ctx, store.EventQuery{Scope: store.Scope{All: true, Tenant: "a"}, Limit: 2})
+	t.noError(err, "Events")
+	rest, err := t.Store.Events(t.ctx, store.EventQuery{Scope: store.Scope{All: true, Tenant: "b"}, Cursor: first.Next, Limit: 5})
+	if err != nil || len(rest.Items) != 2 {
+		t.Errorf("the following page of all tenants, with another one ignored: %d events, %v; want 2", len(rest.Items), err)
+	}
 }
