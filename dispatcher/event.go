@@ -1,7 +1,6 @@
 package dispatcher
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -22,7 +21,8 @@ type Event struct {
 	ID string
 	// Key is an idempotency key, any text up to 255 bytes: publishing again
 	// under the same key does not make a second event, for as long as the first
-	// is kept. The id follows from it, so ID must be empty.
+	// is kept. The id follows from it, so ID must be empty. Under one key a
+	// payload of JSON text must be the same byte for byte.
 	Key string
 	// Type is dotted words, such as "invoice.paid".
 	Type string
@@ -204,8 +204,6 @@ func digestOf(ev Event) (digest []byte, err error) {
 		if payload, err = jsonform.Marshal(ev.Payload); err != nil {
 			return nil, invalid("payload", "cannot be encoded as JSON: %v", err)
 		}
-	} else if compact := bytes.NewBuffer(nil); json.Compact(compact, payload) == nil {
-		payload = compact.Bytes()
 	}
 	h := sha256.New()
 	for _, part := range [][]byte{[]byte(ev.Type), payload} {
