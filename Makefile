@@ -89,7 +89,7 @@ fuzz-verify: ## hold the signer's verifiers to their oracles for FUZZ_VERIFY_CPU
 
 .PHONY: soak
 soak: ## run the randomised tests on SOAK_SEEDS seeds (long)
-	@if ! go test -list '$(SOAK_RUN)' $(SOAK_PKG) | grep -q '^Test'; then \
+	@if ! go test -list '$(SOAK_RUN)' $(SOAK_PKG) | grep -c '^Test' >/dev/null; then \
 		echo "no test in $(SOAK_PKG) matches $(SOAK_RUN)" >&2; exit 1; fi
 	POSTRIDER_SEEDS=$(SOAK_SEEDS) go test $(SOAK_FLAGS) -count=1 -timeout $(SOAK_TIMEOUT) -run '$(SOAK_RUN)' $(SOAK_PKG)
 
