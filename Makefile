@@ -13,7 +13,7 @@ MODULES := . $(sort $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 \( -name 
 # The race detector needs cgo, which Go turns off by itself where there is no C compiler.
 RACE ?= $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 TESTFLAGS ?=
-TEST_TIMEOUT ?= 10m
+TEST_TIMEOUT ?= 30m
 
 # Time per fuzz target, as -fuzztime takes it: a duration, or a number of runs such as 100000x.
 FUZZTIME ?= 10s
