@@ -264,7 +264,7 @@ func (s *lanes) finish(f *flight, how landing, now time.Time) {
 	if l.place == placeNone {
 		s.put(l, now)
 	}
-	worth := s.ready[fast].len() > 0 && s.free(fast)*4 >= s.maxActive ||
+	worth := s.ready[fast].len() > 0 && s.free(fast)*2 >= s.maxActive ||
 		s.ready[fresh].len() > 0 && s.free(fresh) > 0 || s.ready[slow].len() > 0 && s.free(slow) > 0 ||
 		l.place == placeTimed // the claiming goroutine must set its timer anew
 	s.mu.Unlock()
@@ -316,5 +316,5 @@ func (s *lanes) scarce() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	free := s.free(fast)
-	return s.ready[fast].len() > 0 && free > 0 && free*4 < s.maxActive
+	return s.ready[fast].len() > 0 && free > 0 && free*2 < s.maxActive
 }
