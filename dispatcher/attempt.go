@@ -22,6 +22,11 @@ type job struct {
 	event    *store.Event
 	endpoint *store.Endpoint
 	flight   *flight
+	// record is that of the attempt; it is here because jobs are made many at
+	// a time.
+	record store.Attempt
+	// ends is when the lease runs out, at the latest, by this process's clock.
+	ends time.Time
 	// suspect: the delivery is tried alone (see CrashPolicy).
 	suspect bool
 }
@@ -38,6 +43,12 @@ func (r *run) attempt(j *job, s *egress.Sender) {
 		}
 	}()
 	e := r.e
+	if time.Now().After(j.ends) {
+		// The process was stopped for as long as the lease, or the claim took so
+		// long: another process may be at it, and sending would double it.
+		r.giveBack(j)
+		return
+	}
 	t, err := e.target(r.ctx, j.endpoint)
 	if err != nil {
 		// The keyring does not answer, or lacks a key that another process has:
@@ -69,11 +80,12 @@ const keyringDelay = 30 * time.Second
 // send signs and posts, and returns the record of it.
 func (e *Engine) send(ctx context.Context, s *egress.Sender, t *target, j *job) (*store.Attempt, Result, landing) {
 	now := time.Now()
-	a := &store.Attempt{Number: j.delivery.Attempts + 1, DeliveryID: j.delivery.ID, StartedAt: now.UTC(), URL: t.shown}
+	a := &j.record
+	*a = store.Attempt{Number: j.delivery.Attempts + 1, DeliveryID: j.delivery.ID, StartedAt: now.UTC(), URL: t.shown}
 	result := Result{Try: j.delivery.Tries + 1}
 	hooks, ctx, added := e.before(ctx, j, t)
 	defer func() { hooks.after(a) }()
-	h, record, err := e.header(ctx, t, j.event, added, now)
+	h, record, err := e.header(ctx, s, t, j.event, added, now)
 	if err != nil {
 		a.Code, a.Error = CodeUnsendable, egress.Text(err.Error(), 512)
 		a.Duration = time.Since(now)
@@ -83,12 +95,13 @@ func (e *Engine) send(ctx context.Context, s *egress.Sender, t *target, j *job) 
 	a.RequestHeader = record
 	res := s.Do(ctx, e.transport, egress.Request{URL: t.url, Header: h, Body: j.event.Body},
 		egress.Limits{Timeout: e.cfg.timeout, MaxBody: e.cfg.maxResponseBody})
+	s.Recycle(h)
 
 	a.Duration = res.Timings.Total
 	a.Status = res.Status
 	a.ResponseBody, a.Truncated = res.Body, res.Truncated
 	if res.RemoteAddr.IsValid() {
-		a.RemoteAddr = res.RemoteAddr.String()
+		a.RemoteAddr = t.remote.text(res.RemoteAddr)
 	}
 	if len(res.Header) > 0 {
 		a.ResponseHeader = make([]store.Header, len(res.Header))
@@ -118,14 +131,14 @@ func (e *Engine) send(ctx context.Context, s *egress.Sender, t *target, j *job) 
 }
 
 // header builds the header of an attempt, and the record of it, in which the
-// endpoint's own values are redacted. Both are made anew for each attempt,
-// because net/http may still read the one when the answer is already there.
-func (e *Engine) header(ctx context.Context, t *target, ev *store.Event, added []store.Header, now time.Time) (h http.Header, record []store.Header, err error) {
+// endpoint's own values are redacted. Net/http may still read the header of the
+// attempt before, which the Sender knows.
+func (e *Engine) header(ctx context.Context, s *egress.Sender, t *target, ev *store.Event, added []store.Header, now time.Time) (h http.Header, record []store.Header, err error) {
 	if t.err != nil {
 		return nil, nil, t.err
 	}
 	n := 1 + len(t.custom) + len(ev.Header) + len(added)
-	h = make(http.Header, n+len(e.reserved))
+	h = s.Header(n + len(e.reserved))
 	record = make([]store.Header, 0, n+len(e.reserved))
 	values := make([]string, 0, n)
 	set := func(f store.Header, shown string) {

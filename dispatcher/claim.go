@@ -77,6 +77,7 @@ func (r *run) claimLoop(ctx context.Context) {
 // claim takes one batch. It does not end with ctx: what is claimed must be
 // attempted or given back.
 func (r *run) claim(ctx context.Context, p *picked) error {
+	ends := time.Now().Add(r.e.lease())
 	callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	batch, err := r.e.store.Claim(callCtx, store.ClaimParams{
 		Lanes: p.ask, Max: p.max, MaxBytes: maxClaimBytes, Lease: r.e.lease(),
@@ -92,7 +93,7 @@ func (r *run) claim(ctx context.Context, p *picked) error {
 	for i := range batch.Deliveries {
 		c := &batch.Deliveries[i]
 		j := &jobs[i]
-		j.delivery, j.flight = &c.Delivery, &flights[i]
+		j.delivery, j.flight, j.ends = &c.Delivery, &flights[i], ends
 		j.event, j.endpoint = &batch.Events[c.Event], &batch.Endpoints[c.Endpoint]
 		if ctx.Err() != nil {
 			r.giveBack(j)

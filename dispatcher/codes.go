@@ -34,6 +34,11 @@ const (
 	CodeInterrupted Code = "interrupted"
 	// The request could not be built or signed.
 	CodeUnsendable Code = "unsendable"
+	// The delivery's leases expired several times in a row, so that it may be
+	// what ends the process: it rests, or is tried alone (see [CrashPolicy]). The
+	// number of crashes while it was tried alone follows, as in "suspect_1", and
+	// "_alone" while that is done again.
+	CodeSuspect Code = "suspect"
 	// The delivery's leases expired again and again: it seems to end the process
 	// that tries it.
 	CodeCrashing Code = "crashing"

@@ -3,12 +3,14 @@ package dispatcher_test
 import (
 	"context"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/postrider/postrider/adapters/memstore"
 	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/store"
 )
 
 // crashingHost runs processes over one store; each is killed when it sends what
@@ -138,6 +140,73 @@ func TestHostInACrashLoopFailsNoDelivery(t *testing.T) {
 			t.Errorf("after 100 crashes: %+v, %v", stats.Total, err)
 		}
 		h.live(6 * time.Hour)
+		if stats, err = admin.Stats(t.Context(), dispatcher.StatsFilter{}); err != nil || stats.Total.Delivered != n {
+			t.Errorf("after a healthy life: %+v, %v", stats.Total, err)
+		}
+	})
+}
+
+// claimKiller is the connection of a process that dies as soon as it has claimed
+// something.
+type claimKiller struct {
+	*faultStore
+	died chan struct{}
+	once sync.Once
+}
+
+func (s *claimKiller) Claim(ctx context.Context, p store.ClaimParams) (store.Batch, error) {
+	b, err := s.faultStore.Claim(ctx, p)
+	if len(b.Deliveries) == 0 {
+		return b, err
+	}
+	s.kill()
+	s.once.Do(func() { close(s.died) })
+	return store.Batch{}, errKilled
+}
+
+// Crashes count against a delivery only if it was being tried alone: not if the
+// process died before it had sent anything.
+func TestCrashAfterClaimFailsNoDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memstore.New()
+		admin := newEngine(t, s, &receiver{})
+		register(t, admin, dispatcher.EndpointConfig{})
+		const n = 10
+		for range n {
+			publish(t, admin, dispatcher.Event{})
+		}
+		policy := dispatcher.WithCrashPolicy(dispatcher.CrashPolicy{Settled: time.Second})
+		options := []dispatcher.Option{
+			policy, dispatcher.WithAttemptTimeout(2 * time.Second), dispatcher.WithLeaseMargin(time.Second),
+			dispatcher.WithPollInterval(100 * time.Millisecond),
+		}
+		for range 60 {
+			conn := &claimKiller{faultStore: &faultStore{Store: s}, died: make(chan struct{})}
+			e := newEngine(t, conn, &receiver{}, options...)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				_ = e.Run(context.Background())
+			}()
+			select {
+			case <-conn.died:
+			case <-time.After(2 * time.Hour): // all rest
+				t.Error("nothing was claimed")
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			_ = e.Stop(ctx)
+			<-done
+			elapse(4 * time.Second)
+		}
+		stats, err := admin.Stats(t.Context(), dispatcher.StatsFilter{})
+		if err != nil || stats.Total.Pending != n {
+			t.Errorf("after 60 crashes: %+v, %v", stats.Total, err)
+		}
+		e := newEngine(t, s, &receiver{}, options...)
+		stop := start(t, e)
+		elapse(12 * time.Hour)
+		stop()
 		if stats, err = admin.Stats(t.Context(), dispatcher.StatsFilter{}); err != nil || stats.Total.Delivered != n {
 			t.Errorf("after a healthy life: %+v, %v", stats.Total, err)
 		}

@@ -198,8 +198,9 @@ type CrashPolicy struct {
 	// Suspect is the number of consecutive expired leases from which on the
 	// delivery is tried alone, after delays that double; default 3.
 	Suspect int
-	// Fail is the number from which on it is failed, with [CodeCrashing];
-	// default 10.
+	// Fail is the number from which on it is failed, with [CodeCrashing]; after
+	// the first Suspect ones, only leases count that expired while the delivery
+	// was tried alone. Default 10.
 	Fail int
 	// Settled is how long a process must have run before it tries a suspect, so
 	// that a host which crashes soon after every start fails no delivery;

@@ -88,26 +88,41 @@ func (s *lanes) claimed(p *picked, b *store.Batch, now time.Time) []flight {
 			l.limit = min(l.limit, l.cap)
 		}
 	}
-	visited := make(map[string]time.Time, len(b.Visited))
-	for _, v := range b.Visited {
+	asked := 0
+	for i := range b.Visited {
+		v := &b.Visited[i]
+		// Stores visit lanes in the order in which they were named, so that each is
+		// found at once; whatever else one may do is found too.
+		l := p.named(v.ID, &asked)
+		if l == nil || l.place != placeClaiming {
+			continue
+		}
 		next := v.Next
 		if !next.IsZero() {
 			next = now.Add(next.Sub(b.Now))
 		}
-		visited[v.ID] = next
-	}
-	for _, l := range p.lanes {
-		if next, ok := visited[l.id]; ok {
-			if l.took == 0 && !next.IsZero() && !next.After(now) {
-				// Due, and yet not to be had: another process is at it.
-				next = now.Add(contendedDelay)
-			}
-			l.next = next
-			s.release(l, now)
+		if l.took == 0 && !next.IsZero() && !next.After(now) {
+			// Due, and yet not to be had: another process is at it.
+			next = now.Add(contendedDelay)
 		}
+		l.next = next
+		s.release(l, now)
 	}
 	s.unreached(p, now)
 	return flights
+}
+
+// named returns the lane of that id among those asked for, nil if it is not,
+// and looks at the one at *from first, which it moves on.
+func (p *picked) named(id string, from *int) *lane {
+	for n := range p.lanes {
+		i := (*from + n) % len(p.lanes)
+		if p.lanes[i].id == id {
+			*from = i + 1
+			return p.lanes[i]
+		}
+	}
+	return nil
 }
 
 // contendedDelay is how long to leave a lane whose due work others hold.

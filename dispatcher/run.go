@@ -29,11 +29,10 @@ type run struct {
 	attempts sync.WaitGroup
 	// jobs are for workers that are free; free counts those that no job was
 	// promised to.
-	jobs    chan *job
-	free    atomic.Int64
-	workers sync.WaitGroup
-	// suspect tells that a delivery is being tried alone.
-	suspect sync.Mutex
+	jobs     chan *job
+	free     atomic.Int64
+	workers  sync.WaitGroup
+	suspects suspects
 
 	// stopping asks for the end, with the context that bounds the draining.
 	stopping chan context.Context
@@ -59,6 +58,7 @@ func (r *run) until(ctx context.Context) error {
 	claiming.Go(func() { r.claimLoop(work) })
 	looking.Go(func() { r.watch(work) })
 	looking.Go(func() { r.purgeLoop(work) })
+	looking.Go(func() { r.announce(work) })
 
 	settling := make(chan struct{})
 	settled := make(chan struct{})

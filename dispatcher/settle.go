@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -186,6 +187,7 @@ func (s *settler) flush(ctx context.Context, limit int) (int, error) {
 	}
 	batch := s.pending[:n:n]
 	s.pending = s.pending[n:]
+	batch = s.holdLater(batch)
 	outcomes := make([]store.Outcome, 0, n)
 	for _, u := range batch {
 		if !u.done {
@@ -196,6 +198,7 @@ func (s *settler) flush(ctx context.Context, limit int) (int, error) {
 			})
 		}
 	}
+	n = len(batch)
 	s.mu.Unlock()
 
 	callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -210,6 +213,30 @@ func (s *settler) flush(ctx context.Context, limit int) (int, error) {
 	}
 	s.stored(ctx, batch, result.Lost)
 	return n, nil
+}
+
+// holdLater gives back to pending the later of two outcomes of one delivery, as
+// there are when it was requeued in flight and claimed again here: the store
+// tells what was lost by the delivery's id. It may reorder batch. mu must be held.
+func (s *settler) holdLater(batch []*unsaved) []*unsaved {
+	var earlier []string
+	for _, u := range batch {
+		if s.byID[u.delivery.ID] != u && !u.done {
+			earlier = append(earlier, u.delivery.ID)
+		}
+	}
+	if earlier == nil {
+		return batch
+	}
+	kept := batch[:0]
+	for _, u := range batch {
+		if s.byID[u.delivery.ID] == u && slices.Contains(earlier, u.delivery.ID) {
+			s.pending = append(s.pending, u)
+			continue
+		}
+		kept = append(kept, u)
+	}
+	return kept
 }
 
 // stored forgets what the store has and tells what became of it. It takes care

@@ -4,9 +4,11 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/postrider/postrider/internal/egress"
@@ -28,6 +30,7 @@ type target struct {
 	custom   []store.Header
 	recorded []store.Header
 	retry    RetryPolicy
+	remote   remoteText
 	// err says why nothing can be sent; it holds until the endpoint changes.
 	err error
 }
@@ -35,6 +38,26 @@ type target struct {
 type retiringSecret struct {
 	signer.Secret
 	until time.Time
+}
+
+// remoteText is the address that was reached last, as text: to format it costs as
+// much as several other steps of an attempt together, and it seldom changes.
+type remoteText struct {
+	last atomic.Pointer[remoteAddr]
+}
+
+type remoteAddr struct {
+	netip.AddrPort
+	shown string
+}
+
+func (r *remoteText) text(a netip.AddrPort) string {
+	if last := r.last.Load(); last != nil && last.AddrPort == a {
+		return last.shown
+	}
+	now := &remoteAddr{a, a.String()}
+	r.last.Store(now)
+	return now.shown
 }
 
 // redacted stands for the value of a custom header, which may be a credential.

@@ -15,11 +15,13 @@ import (
 
 // attempt is the state of one request on its way. It is the request's context,
 // its body's reader and its trace at once: one allocation instead of several,
-// and the dialer finds it by way of Value.
+// and the dialer finds it by way of Value. A Sender uses it again if it is over.
 type attempt struct {
 	context.Context // with the deadline
 	hooks           httptrace.ClientTrace
+	out             *http.Request // nil before the first use
 	body            bytes.Reader
+	closer          io.ReadCloser // body, as net/http wants it
 	start           time.Time
 
 	// net/http calls hooks from its own goroutines, and may go on dialling after
@@ -38,6 +40,8 @@ type marks struct {
 	resolving, dialing, shaking bool // the step began
 	dialed, tlsFailed           bool // how it ended
 	connected, reused           bool
+	wrote                       bool // net/http has read header and body, without an error
+	waited                      bool // the connection, or one of them, was not an idle one
 	remote                      netip.AddrPort
 }
 
@@ -54,38 +58,59 @@ func (a *attempt) Value(key any) any {
 
 func newAttempt(ctx context.Context, start time.Time) *attempt {
 	a := &attempt{Context: ctx, start: start}
+	a.closer = io.NopCloser(&a.body)
 	a.hooks.GotConn = a.gotConn
+	a.hooks.WroteRequest = a.wroteRequest
 	a.hooks.GotFirstResponseByte = a.gotFirstByte
 	a.hooks.TLSHandshakeStart = a.tlsStart
 	a.hooks.TLSHandshakeDone = a.tlsDone
 	return a
 }
 
+// begin makes an attempt that is over a new one.
+func (a *attempt) begin(start time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.start, a.marks = start, marks{}
+}
+
+// over reports whether net/http has let go of everything that it was given,
+// provided that it returned a response of HTTP/1, whose body was closed. It may
+// still be writing the request when it does, for a server may answer before it
+// has read, or still be dialling, for a connection that another request has left
+// meanwhile.
+func (a *attempt) over() bool {
+	m := a.snapshot()
+	return m.wrote && m.connected && !m.waited
+}
+
 // request builds the http.Request. Its fields are filled by hand because
 // http.NewRequest would print and parse the URL again.
 func (a *attempt) request(req Request) *http.Request {
-	r := &http.Request{
-		Method:     http.MethodPost,
-		URL:        req.URL,
-		Host:       req.URL.Host,
-		Proto:      "HTTP/1.1",
-		ProtoMajor: 1,
-		ProtoMinor: 1,
-		Header:     req.Header,
-		Body:       http.NoBody,
+	if a.out == nil {
+		r := &http.Request{
+			Method:     http.MethodPost,
+			Proto:      "HTTP/1.1",
+			ProtoMajor: 1,
+			ProtoMinor: 1,
+		}
+		a.out = r.WithContext(httptrace.WithClientTrace(a, &a.hooks))
 	}
+	r := a.out
+	r.URL, r.Host, r.Header = req.URL, req.URL.Host, req.Header
 	if r.Header == nil {
 		r.Header = http.Header{}
 	}
+	r.Body, r.ContentLength = http.NoBody, 0
 	if len(req.Body) > 0 {
 		a.body.Reset(req.Body)
 		// net/http recognises exactly this composition as bytes in memory, and
 		// then writes header and body with one system call.
-		r.Body = io.NopCloser(&a.body)
+		r.Body = a.closer
 		r.ContentLength = int64(len(req.Body))
 	}
 	// GetBody stays nil: see Do.
-	return r.WithContext(httptrace.WithClientTrace(a, &a.hooks))
+	return r
 }
 
 // snapshot copies what the hooks have seen so far.
@@ -107,6 +132,7 @@ func (a *attempt) gotConn(info httptrace.GotConnInfo) {
 	defer a.mu.Unlock()
 	a.marks.connected = true
 	a.marks.reused = info.Reused
+	a.marks.waited = a.marks.waited || !info.WasIdle
 	if info.Conn == nil {
 		return // a RoundTripper of the host may know no better
 	}
@@ -116,6 +142,12 @@ func (a *attempt) gotConn(info httptrace.GotConnInfo) {
 		ap := tcp.AddrPort()
 		a.marks.remote = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 	}
+}
+
+func (a *attempt) wroteRequest(info httptrace.WroteRequestInfo) {
+	a.mu.Lock()
+	a.marks.wrote = info.Err == nil
+	a.mu.Unlock()
 }
 
 func (a *attempt) gotFirstByte() {

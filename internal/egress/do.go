@@ -132,21 +132,24 @@ func (s *Sender) do(rt http.RoundTripper, req Request, lim Limits) (res Response
 		res.setError(&Error{Class: ClassOther, text: "no RoundTripper or no URL"})
 		return res
 	}
-	inner := s.begin(lim.Timeout)
+	inner := s.begin(start, lim.Timeout)
 	defer s.end()
 
-	a = newAttempt(inner, start)
+	a = s.attempt(start)
 	var hr *http.Response
 	err := inner.Err()
 	if err == nil {
 		hr, err = rt.RoundTrip(a.request(req)) //nolint:bodyclose // res.read closes it
 	}
 	for n := 0; n < maxReplays && err != nil && unprocessed(err) && pause(inner, n); n++ {
-		a = newAttempt(inner, start)
+		a = s.attempt(start)
 		hr, err = rt.RoundTrip(a.request(req)) //nolint:bodyclose // res.read closes it
 	}
 	if err == nil {
-		err = res.read(hr, lim)
+		err = res.read(hr, lim, s.room[:])
+	}
+	if err == nil && hr.ProtoMajor == 1 {
+		s.keep(a)
 	}
 	if err != nil {
 		res.setError(a.fail(ctx, req.URL, lim.Timeout, res.Status, err))

@@ -15,9 +15,9 @@ import (
 // header's value, in bytes.
 const maxFieldText = 1 << 10
 
-// read takes over status, header and body of hr and closes it. The error, if
-// any, is raw.
-func (res *Response) read(hr *http.Response, lim Limits) error {
+// read takes over status, header and body of hr and closes it. It may put the
+// header into room. The error, if any, is raw.
+func (res *Response) read(hr *http.Response, lim Limits, room []Header) error {
 	if hr == nil {
 		return errors.New("RoundTripper returned neither a response nor an error")
 	}
@@ -39,7 +39,7 @@ func (res *Response) read(hr *http.Response, lim Limits) error {
 	if v := hr.Header["Retry-After"]; len(v) > 0 {
 		res.RetryAfter = Text(v[0], maxFieldText)
 	}
-	res.Header, res.HeaderTruncated = keepHeaders(hr.Header, lim.MaxHeaders, lim.MaxHeaderKept)
+	res.Header, res.HeaderTruncated = keepHeaders(hr.Header, lim.MaxHeaders, lim.MaxHeaderKept, room)
 	if hr.ContentLength == 0 || body == http.NoBody {
 		return nil
 	}
@@ -51,18 +51,10 @@ type protocolError string
 
 func (e protocolError) Error() string { return string(e) }
 
-// keepHeaders returns the fields sorted by name, in number and bytes as allowed.
-func keepHeaders(h http.Header, maxFields, maxBytes int) (kept []Header, truncated bool) {
-	n := 0
-	for name, values := range h {
-		if name != "Set-Cookie" {
-			n += len(values)
-		}
-	}
-	if n == 0 || maxFields < 0 || maxBytes < 0 {
-		return nil, n > 0
-	}
-	kept = make([]Header, 0, n)
+// keepHeaders returns the fields sorted by name, in number and bytes as allowed,
+// in room where that is large enough.
+func keepHeaders(h http.Header, maxFields, maxBytes int, room []Header) (kept []Header, truncated bool) {
+	kept = room[:0]
 	for name, values := range h {
 		if name == "Set-Cookie" {
 			continue
@@ -70,6 +62,9 @@ func keepHeaders(h http.Header, maxFields, maxBytes int) (kept []Header, truncat
 		for _, v := range values {
 			kept = append(kept, Header{name, v})
 		}
+	}
+	if len(kept) == 0 || maxFields < 0 || maxBytes < 0 {
+		return nil, len(kept) > 0
 	}
 	// Sorted before it is cut, so that the same response keeps the same fields.
 	slices.SortStableFunc(kept, func(a, b Header) int { return strings.Compare(a.Name, b.Name) })
@@ -82,7 +77,7 @@ func keepHeaders(h http.Header, maxFields, maxBytes int) (kept []Header, truncat
 		truncated = truncated || len(name) < len(f.Name) || len(value) < len(f.Value)
 		f.Name, f.Value = name, value
 		if maxBytes -= len(f.Name) + len(f.Value); maxBytes < 0 {
-			return slices.Clone(kept[:i]), true
+			return kept[:i:i], true
 		}
 	}
 	return kept, truncated

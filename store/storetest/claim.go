@@ -36,14 +36,16 @@ func taken(b store.Batch) []string {
 func claimOrder(t *tester) {
 	now := t.now()
 	var want []string
+	var events []store.NewEvent
 	for i := range 12 {
 		at := (i*5 + 3) % 12
 		e := event("", fmt.Sprintf("e%02d", at))
-		e.At = now.Add(t.unit/2 + time.Duration(at)*t.unit/6)
-		t.insert(with(e, "l"))
+		e.At = now.Add(5*t.unit + time.Duration(at)*t.unit/6)
+		events = append(events, with(e, "l"))
 		want = append(want, fmt.Sprintf("e%02d", i))
 	}
-	t.pass(3 * t.unit)
+	t.insert(events...) // at once, so that it is over before the first is due
+	t.pass(8 * t.unit)
 	t.publish("", "last", "l")
 	want = append(want, "last")
 	var got []string

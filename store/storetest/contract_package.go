@@ -61,6 +61,23 @@ var packageSections = []section{
 		proved("Notifier/Wakes Notifier/Ends", `Listen calls wake, from one goroutine, soon after deliveries became claimable through another process, until ctx ends or the connection fails.`),
 		stated(licence, `It is an optimisation: notices may be lost, doubled or merged.`),
 	}},
+	{"Announcer", []rule{
+		proved("Announcer/Others", `Announcer is an optional capability of a shared store: its processes tell each other how they are configured, so that a difference where they have to agree does not go unnoticed.`),
+	}},
+	{"Announcer.Announce", []rule{
+		proved("Announcer/Others Announcer/Life", `Announce stores an announcement under its Process, in place of an earlier one, for as long as life, and returns those of other processes that still hold, ordered by Process.`),
+		proved("Announcer/Life", `A life of 0 or less withdraws it.`),
+	}},
+	{"Announcement", []rule{
+		proved("Announcer/Others", `Announcement is what a process tells of itself.`),
+	}},
+	{"Announcement.Process", []rule{
+		proved("Announcer/Others", `Process identifies the process, at most 64 bytes of [A-Za-z0-9_-].`),
+	}},
+	{"Announcement.Options", []rule{
+		proved("Announcer/Others", `Options are names and values, valid UTF-8 without NUL, of at most 16 KiB in all.`),
+		stated(callersDuty, `They hold no secrets.`),
+	}},
 	{"var ErrNotFound", []rule{
 		proved("Endpoint/NotFound Endpoint/Exists Page/InvalidCursor", `Errors that a store returns, wrapped or bare; test with errors.Is.`),
 		proved("Every/ContextEnded", `Any other error is taken as passing: the engine logs it, backs off and tries again.`),

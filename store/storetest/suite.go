@@ -106,7 +106,7 @@ var proofs = slices.Concat(
 	matchProofs, insertProofs, dedupeProofs, txProofs,
 	dueProofs, sweepProofs, claimProofs, claimBoundsProofs, leaseProofs, settleProofs, fenceProofs,
 	endpointProofs, statusProofs, pageProofs, cursorProofs, filterProofs, statsProofs,
-	requeueProofs, cancelProofs, purgeProofs, churnProofs, eraseProofs, sharedProofs, notifierProofs,
+	requeueProofs, cancelProofs, purgeProofs, churnProofs, eraseProofs, sharedProofs, notifierProofs, announceProofs,
 	modelProofs, concurrentProofs,
 )
 

@@ -1,0 +1,100 @@
+package dispatcher_test
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/postrider/postrider/adapters/memstore"
+	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/store"
+)
+
+// stalledStore answers its first claim that takes anything late, as if the
+// process had been stopped meanwhile.
+type stalledStore struct {
+	store.Store
+	delay time.Duration
+	once  atomic.Bool
+}
+
+func (s *stalledStore) Claim(ctx context.Context, p store.ClaimParams) (store.Batch, error) {
+	b, err := s.Store.Claim(ctx, p)
+	if len(b.Deliveries) > 0 && s.once.CompareAndSwap(false, true) {
+		time.Sleep(s.delay)
+	}
+	return b, err
+}
+
+// A process that was stopped for longer than its lease sends nothing under it:
+// another one has sent it.
+func TestNothingIsSentUnderALeaseThatRanOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rc, s := &receiver{}, memstore.New()
+		options := []dispatcher.Option{
+			dispatcher.WithAttemptTimeout(30 * time.Second), dispatcher.WithLeaseMargin(30 * time.Second),
+			dispatcher.WithPollInterval(time.Second),
+		}
+		stopped := newEngine(t, &stalledStore{Store: s, delay: 3 * time.Minute}, rc, options...)
+		stop := start(t, stopped)
+		register(t, stopped, dispatcher.EndpointConfig{})
+		receipt := publish(t, stopped, dispatcher.Event{})
+		elapse(time.Second)
+		other := newEngine(t, s, rc, options...)
+		stopOther := start(t, other)
+		elapse(10 * time.Minute)
+		stop()
+		stopOther()
+		d, err := other.Delivery(t.Context(), receipt.Deliveries[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(rc.log()); n != 1 || d.State != dispatcher.StateDelivered || d.Attempts != 1 {
+			t.Errorf("%d requests, state %v, %d attempts; want 1, delivered, 1", n, d.State, d.Attempts)
+		}
+	})
+}
+
+// Two outcomes of one delivery that are there at once, the first of them lost to
+// a requeue, are told apart.
+func TestOutcomesOfOneDeliveryAreToldApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		rc := &receiver{}
+		var delivered, lost atomic.Int64
+		e := newEngine(t, memstore.New(), rc, dispatcher.WithObserver(dispatcher.Observer{
+			Delivered:   func(context.Context, dispatcher.Delivery) { delivered.Add(1) },
+			OutcomeLost: func(context.Context, dispatcher.Delivery) { lost.Add(1) },
+		}))
+		stop := start(t, e)
+		register(t, e, dispatcher.EndpointConfig{})
+		for range 5 { // so that the endpoint is trusted with two at once
+			publish(t, e, dispatcher.Event{})
+		}
+		elapse(time.Second)
+		delivered.Store(0)
+		rc.set(func(*http.Request, int) (*http.Response, error) {
+			<-release
+			return respond(200), nil
+		})
+		receipt := publish(t, e, dispatcher.Event{})
+		elapse(time.Second)
+		if err := e.Resend(t.Context(), receipt.Deliveries[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		elapse(10 * time.Second)
+		n := len(rc.log()) - 5
+		close(release)
+		if n != 2 {
+			t.Errorf("%d requests under way, want 2", n)
+		}
+		elapse(time.Second)
+		stop()
+		if delivered.Load() != 1 || lost.Load() != 1 {
+			t.Errorf("%d observed as delivered and %d as lost, want 1 and 1", delivered.Load(), lost.Load())
+		}
+	})
+}
