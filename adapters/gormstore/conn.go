@@ -1,0 +1,242 @@
+package gormstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// conn runs statements: on the pool, in a transaction of the store's own, or in
+// one of the host's. Statements go to the pool under GORM and not through its
+// builder and its logger, which would print what they are given.
+type conn struct {
+	s    *Store
+	pool gorm.ConnPool
+	// own is the transaction, if it is the store's.
+	own *sql.Tx
+	// host tells that the transaction is the host's.
+	host bool
+	// silent tells that another statement notifies; see [notices].
+	silent bool
+}
+
+// exec runs a statement and returns the number of rows it changed; see
+// [statements] for its text.
+func (c conn) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	var (
+		result sql.Result
+		err    error
+	)
+	if stmt := c.prepared(ctx, text); stmt != nil { //nolint:sqlclosecheck // kept, see preparedStatements
+		result, err = stmt.ExecContext(ctx, args...)
+	} else {
+		result, err = c.pool.ExecContext(ctx, c.s.sql.of(text), args...)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// query runs a statement that returns rows, and calls scan for each.
+func (c conn) query(ctx context.Context, text string, args []any, scan func(*sql.Rows) error) error {
+	var (
+		rows *sql.Rows
+		err  error
+	)
+	if stmt := c.prepared(ctx, text); stmt != nil { //nolint:sqlclosecheck // kept, see preparedStatements
+		rows, err = stmt.QueryContext(ctx, args...)
+	} else {
+		rows, err = c.pool.QueryContext(ctx, c.s.sql.of(text), args...)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // its error is that of rows.Err
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// one runs a statement that returns one row, or none ([sql.ErrNoRows]).
+func (c conn) one(ctx context.Context, text string, args []any, dest ...any) error {
+	found := false
+	err := c.query(ctx, text, args, func(r *sql.Rows) error {
+		if found {
+			return nil
+		}
+		found = true
+		return r.Scan(dest...)
+	})
+	if err == nil && !found {
+		return sql.ErrNoRows
+	}
+	return err
+}
+
+// now returns the database's time in microseconds since 1970. SQLite is a part
+// of this process, and its functions know milliseconds only.
+func (c conn) now(ctx context.Context) (int64, error) {
+	if c.s.dialect == sqlite {
+		return time.Now().UnixMicro(), nil
+	}
+	var now int64
+	err := c.one(ctx, "SELECT {now}", nil, &now)
+	return now, err
+}
+
+// prepared returns a prepared statement for a text, nil if it is to be run as it
+// is. On Postgres the driver prepares by itself, as the host configured it, for
+// it may be behind a pooler that cannot. The other drivers parse each text anew.
+func (c conn) prepared(ctx context.Context, text string) *sql.Stmt {
+	if c.host || !c.s.prepares {
+		return nil
+	}
+	stmt := c.s.stmts.get(text)
+	switch {
+	case stmt == nil && c.own != nil:
+		// To prepare takes a connection, and the pool may have none but this
+		// transaction's: leave it for later.
+		c.s.stmts.want(text)
+		return nil
+	case stmt == nil:
+		stmt = c.s.stmts.prepare(ctx, c.s, text)
+	}
+	if stmt != nil && c.own != nil {
+		return c.own.StmtContext(ctx, stmt)
+	}
+	return stmt
+}
+
+// preparedStatements holds the prepared statements of the hot path.
+type preparedStatements struct {
+	mu     sync.RWMutex
+	ready  map[string]*sql.Stmt
+	wanted []string
+}
+
+func (p *preparedStatements) get(text string) *sql.Stmt {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.ready[text]
+}
+
+func (p *preparedStatements) want(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wanted = append(p.wanted, text)
+}
+
+// prepareWanted prepares what transactions have asked for.
+func (p *preparedStatements) prepareWanted(ctx context.Context, s *Store) {
+	p.mu.RLock()
+	none := len(p.wanted) == 0
+	p.mu.RUnlock()
+	if none {
+		return
+	}
+	p.mu.Lock()
+	wanted := p.wanted
+	p.wanted = nil
+	p.mu.Unlock()
+	for _, text := range wanted {
+		p.prepare(ctx, s, text)
+	}
+}
+
+// prepare returns the prepared statement, nil if that fails: whoever then runs
+// the text meets the same error.
+func (p *preparedStatements) prepare(ctx context.Context, s *Store, text string) *sql.Stmt {
+	if stmt := p.get(text); stmt != nil {
+		return stmt
+	}
+	stmt, err := s.db.PrepareContext(ctx, s.sql.of(text))
+	if err != nil {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if first := p.ready[text]; first != nil {
+		_ = stmt.Close() //nolint:sqlclosecheck // only now
+		return first
+	}
+	if p.ready == nil {
+		p.ready = make(map[string]*sql.Stmt)
+	}
+	p.ready[text] = stmt
+	return stmt
+}
+
+// kind says what a call may be retried after.
+type kind uint8
+
+const (
+	// once: an error that leaves open whether it was done is the caller's.
+	once kind = iota
+	// idempotent: to do it again does no harm.
+	idempotent
+)
+
+// read runs f on the pool.
+func (s *Store) read(ctx context.Context, doing string, f func(context.Context, conn) error) error {
+	return s.single(ctx, doing, idempotent, f)
+}
+
+// single runs f on the pool, where it writes with one statement that is a
+// transaction by itself.
+func (s *Store) single(ctx context.Context, doing string, k kind, f func(context.Context, conn) error) error {
+	return s.retry(ctx, doing, k, func(ctx context.Context) error {
+		c := conn{s: s, pool: s.db}
+		if err := s.ready(ctx, c); err != nil {
+			return err
+		}
+		return f(ctx, c)
+	})
+}
+
+// write runs f in a transaction.
+func (s *Store) write(ctx context.Context, doing string, k kind, f func(context.Context, conn) error) error {
+	return s.retry(ctx, doing, k, func(ctx context.Context) error {
+		// SQLite has one writer: waiting here is cheaper than being told busy.
+		if s.writer != nil {
+			select {
+			case s.writer <- struct{}{}:
+				defer func() { <-s.writer }()
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		var options *sql.TxOptions
+		if s.dialect != sqlite {
+			// Under REPEATABLE READ, MySQL's default, a claim locks the gaps
+			// beside what it takes.
+			options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+		}
+		tx, err := s.db.BeginTx(ctx, options)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			_ = tx.Rollback() // after a commit this does nothing
+			s.stmts.prepareWanted(ctx, s)
+		}()
+		c := conn{s: s, pool: tx, own: tx}
+		if err := s.ready(ctx, c); err != nil {
+			return err
+		}
+		if err := f(ctx, c); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
+// failed adds what was being done to an error.
+func failed(doing string, err error) error { return fmt.Errorf("gormstore: %s: %w", doing, err) }

@@ -1,0 +1,166 @@
+package gormstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// database is what New found out.
+type database struct {
+	dialect dialect
+	// identity tells databases apart.
+	identity string
+	durable  bool
+}
+
+// The lowest versions that can hold the contract: SKIP LOCKED came with MySQL
+// 8.0.1 and MariaDB 10.6, the functions used on SQLite with 3.42 (RETURNING with
+// 3.35), those on Postgres with 14.
+var lowest = map[dialect][3]int{postgres: {14}, mysql: {8, 0, 1}, mariadb: {10, 6}, sqlite: {3, 42}}
+
+// detect finds out what kind of database it is, and refuses one that will not do.
+func detect(ctx context.Context, db *sql.DB, name string) (database, error) {
+	switch name {
+	case "postgres":
+		return detectPostgres(ctx, db)
+	case "mysql":
+		return detectMySQL(ctx, db)
+	case "sqlite", "sqlite3":
+		return detectSQLite(ctx, db)
+	}
+	return database{}, fmt.Errorf("gormstore: dialect %q: must be postgres, mysql or sqlite", name)
+}
+
+func detectPostgres(ctx context.Context, db *sql.DB) (database, error) {
+	var number int
+	var encoding, identity string
+	err := db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
+		current_database() || ' ' || (SELECT oid FROM pg_database WHERE datname = current_database()) || ' ' || current_schema()`).
+		Scan(&number, &encoding, &identity)
+	if err != nil {
+		return database{}, failed("asking the server for its version", err)
+	}
+	if encoding != "UTF8" {
+		return database{}, fmt.Errorf("gormstore: the database's encoding is %s: must be UTF8", encoding)
+	}
+	return database{dialect: postgres, identity: "postgres " + identity, durable: true},
+		checkVersion(postgres, [3]int{number / 10000, number % 10000})
+}
+
+func detectMySQL(ctx context.Context, db *sql.DB) (database, error) {
+	var version, identity string
+	err := db.QueryRowContext(ctx, "SELECT VERSION(), CONCAT(@@hostname, ' ', @@port, ' ', COALESCE(DATABASE(), ''))").Scan(&version, &identity)
+	if err != nil {
+		return database{}, failed("asking the server for its version", err)
+	}
+	d := mysql
+	if strings.Contains(strings.ToLower(version), "mariadb") {
+		d = mariadb
+	}
+	return database{dialect: d, identity: "mysql " + identity, durable: true}, checkVersion(d, parseVersion(version))
+}
+
+func detectSQLite(ctx context.Context, db *sql.DB) (database, error) {
+	var version string
+	if err := db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
+		return database{}, failed("asking SQLite for its version", err)
+	}
+	if err := checkVersion(sqlite, parseVersion(version)); err != nil {
+		return database{}, err
+	}
+	var file string
+	if err := db.QueryRowContext(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&file); err != nil {
+		return database{}, failed("asking SQLite for its file", err)
+	}
+	one := db.Stats().MaxOpenConnections == 1
+	if file == "" {
+		if !one {
+			return database{}, errors.New("gormstore: the SQLite database is in memory and each connection has its own: use a file, or SetMaxOpenConns(1)")
+		}
+		return database{dialect: sqlite, identity: fmt.Sprintf("sqlite memory %p", db)}, nil
+	}
+	if path, err := filepath.Abs(file); err == nil {
+		file = path
+	}
+	if !one {
+		if err := checkImmediate(ctx, db); err != nil {
+			return database{}, err
+		}
+	}
+	return database{dialect: sqlite, identity: "sqlite " + file, durable: true}, nil
+}
+
+// checkImmediate refuses a pool whose transactions begin by reading. When such a
+// transaction comes to write while another one does, it fails with BUSY at once,
+// whatever the busy timeout. It begins a transaction, and looks from another
+// connection whether the database can still be written.
+func checkImmediate(ctx context.Context, db *sql.DB) (err error) {
+	other, err := db.Conn(ctx)
+	if err != nil {
+		return failed("connecting to SQLite", err)
+	}
+	defer func() { _ = other.Close() }()
+	var timeout int
+	if err := other.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&timeout); err != nil {
+		return failed("asking SQLite for its busy timeout", err)
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if classify(err) == conflicted {
+		return nil // another process writes, and this transaction wanted to: it is immediate
+	}
+	if err != nil {
+		return failed("beginning a transaction", err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := other.ExecContext(ctx, "PRAGMA busy_timeout = 0"); err != nil {
+		return failed("setting SQLite's busy timeout", err)
+	}
+	_, begun := other.ExecContext(ctx, "BEGIN IMMEDIATE")
+	if begun == nil {
+		_, err = other.ExecContext(ctx, "ROLLBACK")
+	}
+	if _, reset := other.ExecContext(ctx, "PRAGMA busy_timeout = "+strconv.Itoa(timeout)); err == nil {
+		err = reset
+	}
+	switch {
+	case err != nil:
+		return failed("setting SQLite's busy timeout", err)
+	case begun == nil:
+		return errors.New("gormstore: SQLite's transactions are not immediate, so concurrent ones would fail as busy: open the database with _txlock=immediate")
+	case classify(begun) != conflicted:
+		return failed("beginning an immediate transaction", begun)
+	}
+	return nil
+}
+
+var versionNumbers = regexp.MustCompile(`\d+`)
+
+func parseVersion(text string) (v [3]int) {
+	// MariaDB behind old replication versions calls itself 5.5.5-10.11.6-MariaDB.
+	text = strings.TrimPrefix(text, "5.5.5-")
+	for i, n := range versionNumbers.FindAllString(text, 3) {
+		v[i], _ = strconv.Atoi(n)
+	}
+	return v
+}
+
+func checkVersion(d dialect, have [3]int) error {
+	need := lowest[d]
+	for i := range need {
+		if have[i] != need[i] {
+			if have[i] > need[i] {
+				break
+			}
+			return fmt.Errorf("gormstore: %v %s is too old: must be %s or newer", d, dotted(have), dotted(need))
+		}
+	}
+	return nil
+}
+
+func dotted(v [3]int) string { return fmt.Sprintf("%d.%d.%d", v[0], v[1], v[2]) }

@@ -1,0 +1,58 @@
+package gormstore
+
+// dialect is the kind of database.
+type dialect uint8
+
+const (
+	postgres dialect = iota + 1
+	sqlite
+	mysql
+	mariadb
+)
+
+var dialectNames = [...]string{postgres: "postgres", sqlite: "sqlite", mysql: "mysql", mariadb: "mariadb"}
+
+func (d dialect) String() string { return dialectNames[d] }
+
+// layout is the folder of the dialect's migrations.
+func (d dialect) layout() string {
+	if d == mariadb {
+		return mysql.String()
+	}
+	return d.String()
+}
+
+// now is an expression for the database's time in microseconds since 1970, the
+// same throughout a statement on MySQL. It depends on no time zone. SQLite runs
+// in this process, so its clock is this process's; see [conn.now].
+func (d dialect) now() string {
+	switch d {
+	case postgres:
+		return "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
+	case mysql, mariadb:
+		return "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))"
+	case sqlite:
+		return "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+	}
+	panic("gormstore: unknown dialect")
+}
+
+func (d dialect) quote(name string) string {
+	if d == mysql || d == mariadb {
+		return "`" + name + "`"
+	}
+	return `"` + name + `"`
+}
+
+// by makes a statement read the table before it by an index, whatever the
+// planner thinks. Postgres has no such hint.
+func (d dialect) by(index string) string {
+	switch d {
+	case sqlite:
+		return " INDEXED BY {" + index + "}"
+	case mysql, mariadb:
+		return " FORCE INDEX ({" + index + "})"
+	case postgres:
+	}
+	return ""
+}

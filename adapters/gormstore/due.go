@@ -1,0 +1,145 @@
+package gormstore
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+
+	"github.com/postrider/postrider/store"
+)
+
+// tailRows bounds the deliveries that a look at the tail reads for each lane
+// that it may report.
+const tailRows = 4
+
+// look answers Due with a statement that reads a page of lanes, by rising lane,
+// for the parameters after and limit.
+func (s *Store) look(ctx context.Context, c conn, p store.DueParams, page string) (due store.DueLanes, err error) {
+	if err := s.tail(ctx, c, p, &due); err != nil {
+		return store.DueLanes{}, err
+	}
+	if p.Sweep {
+		err := s.sweep(p, &due, func(after string, limit int, report func(string, int64, bool)) error {
+			return c.query(ctx, page, []any{after, limit}, func(rows *sql.Rows) error {
+				var lane string
+				var next int64
+				var paused bool
+				if err := rows.Scan(&lane, &next, &paused); err != nil {
+					return err
+				}
+				report(lane, next, paused)
+				return nil
+			})
+		})
+		if err != nil {
+			return store.DueLanes{}, err
+		}
+	}
+	if due.Now.IsZero() {
+		now, err := c.now(ctx)
+		if err != nil {
+			return store.DueLanes{}, err
+		}
+		due.Now = micros(now)
+	}
+	return due, nil
+}
+
+// tail reports lanes with deliveries inserted after the mark, in the order of
+// insertion, until the limit of lanes or of rows is reached. The primary key
+// serves it, and a look-up for each lane what is to come in it.
+func (s *Store) tail(ctx context.Context, c conn, p store.DueParams, due *store.DueLanes) error {
+	if p.Mark == "" {
+		var last sql.NullInt64
+		err := c.one(ctx, "SELECT MAX(id) FROM {deliveries}", nil, &last)
+		due.Mark = strconv.FormatInt(last.Int64, 10)
+		return err
+	}
+	mark, err := strconv.ParseInt(p.Mark, 10, 64)
+	if err != nil {
+		return store.ErrInvalidCursor
+	}
+	found := make(map[string]bool)
+	rows, full := 0, false
+	text := `SELECT n.moment, d.id, d.endpoint_id, CASE WHEN d.state = 1 AND d.nth = 1 THEN (SELECT h.visible_at FROM {deliveries} h` + s.dialect.by("deliveries_queue") + `
+			WHERE h.state = 1 AND h.endpoint_id = d.endpoint_id ORDER BY h.visible_at, h.id LIMIT 1) END,
+			COALESCE(e.status = 2 AND e.deleted_at IS NULL, FALSE)
+		FROM (SELECT {now} AS moment) n
+		LEFT JOIN (SELECT t.id, t.endpoint_id, t.state, ROW_NUMBER() OVER (PARTITION BY t.endpoint_id, t.state ORDER BY t.id) AS nth
+			FROM (SELECT id, endpoint_id, state FROM {deliveries} WHERE id > ? ORDER BY id LIMIT ?) t) d ON d.id > 0
+		LEFT JOIN {endpoints} e ON e.id = d.endpoint_id ORDER BY d.id`
+	limit := p.Limit * tailRows
+	err = c.query(ctx, text, []any{mark, limit}, func(r *sql.Rows) error {
+		var moment int64
+		var id, next sql.NullInt64
+		var lane sql.NullString
+		var paused bool
+		if err := r.Scan(&moment, &id, &lane, &next, &paused); err != nil || full {
+			return err
+		}
+		if s.dialect != sqlite { // which knows milliseconds only
+			due.Now = micros(moment)
+		}
+		if !id.Valid {
+			return nil
+		}
+		rows++
+		if !found[lane.String] && next.Valid && !paused {
+			if len(found) == p.Limit {
+				full = true
+				return nil
+			}
+			found[lane.String] = true
+			due.Lanes = append(due.Lanes, store.LaneAt{ID: lane.String, Next: micros(next.Int64)})
+		}
+		mark = id.Int64
+		return nil
+	})
+	due.Mark = strconv.FormatInt(mark, 10)
+	due.Behind = full || rows == limit
+	return err
+}
+
+// sweep reports a page of all lanes with something pending. page reads, by
+// rising lane, up to limit lanes after one: what is to come of each, and whether
+// it is paused.
+func (s *Store) sweep(p store.DueParams, due *store.DueLanes, page func(after string, limit int, report func(lane string, next int64, paused bool)) error) error {
+	var w walk
+	if p.Cursor == "" {
+		w.Start = s.starts.next()
+		w.At = w.Start
+	} else {
+		var err error
+		if w, err = parseWalk(p.Cursor); err != nil {
+			return err
+		}
+	}
+	for left := p.Limit; left > 0 && !due.Wrapped; {
+		read, past := 0, false
+		err := page(w.At, left, func(lane string, next int64, paused bool) {
+			if past = past || w.Wrapped && lane > w.Start; past {
+				return
+			}
+			read++
+			w.At = lane
+			s.starts.saw(lane)
+			if !paused {
+				due.Lanes = append(due.Lanes, store.LaneAt{ID: lane, Next: micros(next)})
+			}
+		})
+		if err != nil {
+			return err
+		}
+		switch end := past || read < left; {
+		case end && (w.Wrapped || w.Start == ""):
+			due.Wrapped = true
+		case end:
+			w.At, w.Wrapped = "", true
+		}
+		left -= read
+	}
+	if !due.Wrapped {
+		due.Cursor = w.cursor()
+	}
+	return nil
+}

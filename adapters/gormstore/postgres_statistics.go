@@ -1,0 +1,39 @@
+package gormstore
+
+import (
+	"context"
+	"database/sql"
+)
+
+// Postgres keeps the plan of a prepared statement until the statistics of a
+// table change. One that was made while a table had a few rows reads the whole
+// table, and autovacuum looks at it once a minute: in that time, a burst into a
+// fresh installation would be read through for every claim. So a process that
+// finds a table several times as large as its statistics say has them taken.
+
+// grown are the tables whose size matters to plans.
+var grown = []string{"{deliveries}", "{events}", "{attempts}"}
+
+const postgresGrown = `SELECT pg_relation_size(oid) / 8192 > 4 * greatest(relpages, 10) FROM pg_class WHERE oid = to_regclass(?)`
+
+// refreshStatistics takes the statistics of tables that have outgrown them. What
+// goes wrong is left to autovacuum.
+func (s *Store) refreshStatistics(ctx context.Context) {
+	if s.dialect != postgres {
+		return
+	}
+	_ = s.single(ctx, "taking statistics", once, func(ctx context.Context, c conn) error {
+		for _, table := range grown {
+			var outgrown sql.NullBool
+			if err := c.one(ctx, postgresGrown, []any{s.sql.of(table)}, &outgrown); err != nil {
+				return err
+			}
+			if outgrown.Bool {
+				if _, err := c.exec(ctx, "ANALYZE (SKIP_LOCKED) "+table); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,56 @@
+package gormstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/postrider/postrider/store"
+)
+
+var _ store.Announcer = (*Store)(nil)
+
+// Announce implements [store.Announcer].
+func (s *Store) Announce(ctx context.Context, a store.Announcement, life time.Duration) (others []store.Announcement, err error) {
+	if a.Process == "" || len(a.Process) > maxID {
+		return nil, fmt.Errorf("gormstore: process %q: must be 1 to %d bytes", a.Process, maxID)
+	}
+	options, err := json.Marshal(a.Options)
+	if err != nil {
+		return nil, failed("announcing", err)
+	}
+	err = s.write(ctx, "announcing", idempotent, func(ctx context.Context, c conn) error {
+		others = nil
+		now, err := c.now(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := c.exec(ctx, "DELETE FROM {processes} WHERE id = ? OR expires_at <= ?", a.Process, now); err != nil {
+			return err
+		}
+		err = c.query(ctx, "SELECT id, fingerprint FROM {processes} ORDER BY id", nil, func(rows *sql.Rows) error {
+			var o store.Announcement
+			var options []byte
+			if err := rows.Scan(&o.Process, &options); err != nil {
+				return err
+			}
+			if err := json.Unmarshal(options, &o.Options); err != nil {
+				return fmt.Errorf("the fingerprint of process %s: %w", o.Process, err)
+			}
+			others = append(others, o)
+			return nil
+		})
+		if err != nil || life <= 0 {
+			return err
+		}
+		_, err = c.exec(ctx, "INSERT INTO {processes} (id, fingerprint, seen_at, expires_at) VALUES (?, ?, ?, ?)",
+			a.Process, string(options), now, now+life.Microseconds())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return others, nil
+}

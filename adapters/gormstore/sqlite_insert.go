@@ -1,0 +1,120 @@
+package gormstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+)
+
+// sqliteQueue works in immediate transactions, so it reads, decides and writes
+// while nobody else does. What many rows need is one parameter, a JSON array, so
+// that texts are constant.
+type sqliteQueue struct{ *Store }
+
+const (
+	sqliteLast = "SELECT MAX(COALESCE((SELECT MAX(seq) FROM {events}), 0), COALESCE((SELECT MAX(id) FROM {deliveries}), 0))"
+
+	sqliteInsertEvent = `INSERT INTO {events} (seq, tenant, id, type, content_type, header, digest, body, span, happened_at, not_before, not_after)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, id) DO NOTHING`
+
+	sqliteInsertDelivery = `INSERT INTO {deliveries} (id, event_seq, tenant, endpoint_id, visible_at, updated_at, size)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`
+
+	sqliteInsertDeliveries = `INSERT INTO {deliveries} (id, event_seq, tenant, endpoint_id, visible_at, updated_at, size)
+		SELECT ? + key, ?, ?, value, ?, ?, ? FROM json_each(?)`
+)
+
+// insert numbers events and deliveries one after another: the writer is alone.
+func (q sqliteQueue) insert(ctx context.Context, c conn, events []*newEvent) error {
+	now, err := c.now(ctx)
+	if err != nil {
+		return err
+	}
+	var last int64
+	if err := c.one(ctx, sqliteLast, nil, &last); err != nil {
+		return err
+	}
+	next := max(now*1000, last+1)
+	var delta []byte
+	for _, e := range events {
+		made, err := q.insertEvent(ctx, c, e, next, now)
+		if err != nil {
+			return err
+		}
+		if !made {
+			continue
+		}
+		e.made, e.seq = true, next
+		e.numbers = make([]int64, len(e.Deliveries))
+		for i := range e.numbers {
+			e.numbers[i] = next + 1 + int64(i)
+		}
+		next += 1 + int64(len(e.Deliveries))
+		if len(delta) > 0 && len(e.delta) > 0 {
+			delta = append(delta, ',')
+		}
+		delta = append(delta, e.delta...)
+	}
+	return q.addDelta(ctx, c, string(delta))
+}
+
+// insertEvent stores an event with its deliveries, unless it was there.
+func (q sqliteQueue) insertEvent(ctx context.Context, c conn, n *newEvent, seq, now int64) (bool, error) {
+	e := &n.Event
+	var header any
+	if e.Header != nil {
+		text, err := json.Marshal(e.Header)
+		if err != nil {
+			return false, err
+		}
+		header = clean(string(text))
+	}
+	body := e.Body
+	if body == nil {
+		body = []byte{}
+	}
+	tenant, notBefore := clean(e.Tenant), nullTime(e.At)
+	made, err := c.exec(ctx, sqliteInsertEvent, seq, tenant, clean(e.ID), clean(e.Type), clean(e.ContentType), header, orEmpty(e.Digest), body,
+		len(n.Deliveries), nullTime(e.Time), notBefore, nullTime(e.Until))
+	if err != nil || made == 0 {
+		return false, err
+	}
+	visible := now
+	if at, ok := notBefore.(int64); ok {
+		visible = max(now, at)
+	}
+	switch len(n.Deliveries) {
+	case 0:
+	case 1:
+		_, err = c.exec(ctx, sqliteInsertDelivery, seq+1, seq, tenant, clean(n.Deliveries[0].EndpointID), visible, now, len(body))
+	default:
+		ids := make([]byte, 0, 32*len(n.Deliveries))
+		for i := range n.Deliveries {
+			ids = appendString(append(ids, ','), n.Deliveries[i].EndpointID)
+		}
+		ids[0] = '['
+		_, err = c.exec(ctx, sqliteInsertDeliveries, seq+1, seq, tenant, visible, now, len(body), string(append(ids, ']')))
+	}
+	return err == nil, err
+}
+
+// number reads a column, NULL as 0, without reflection: it is what most of a
+// claim's time would go into.
+type number int64
+
+// Scan implements [sql.Scanner].
+func (n *number) Scan(value any) error {
+	switch v := value.(type) {
+	case int64:
+		*n = number(v)
+	case nil:
+		*n = 0
+	default:
+		var i sql.NullInt64
+		if err := i.Scan(value); err != nil {
+			return err
+		}
+		*n = number(i.Int64)
+	}
+	return nil
+}
