@@ -1,0 +1,80 @@
+package redisstore
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Option changes what [New] makes.
+type Option func(*config)
+
+type config struct {
+	prefix     string
+	shards     int
+	bestEffort bool
+	replicas   int
+	timeout    time.Duration
+}
+
+const (
+	defaultPrefix        = "postrider"
+	defaultClusterShards = 16
+	defaultWaitTimeout   = time.Second
+)
+
+// WithPrefix sets what the names of all keys begin with, so that several stores,
+// or a store and other data, share a Redis. The default is "postrider". It must
+// not be empty and not have braces.
+func WithPrefix(prefix string) Option { return func(c *config) { c.prefix = prefix } }
+
+// WithShards sets into how many parts the store is cut, each with a hash slot of
+// its own, 1 to 1024. The number is recorded in the store by the first process;
+// another one is refused by [New], with [ErrShards]. Without this option, what is
+// recorded holds, and a new store gets 1, or 16 on a [redis.ClusterClient].
+//
+// One shard is the fastest on a single Redis. On a cluster a shard is what one
+// node serves, so there should be several for each master that there will ever
+// be; see the package comment on how to change the number later.
+func WithShards(n int) Option { return func(c *config) { c.shards = n } }
+
+// WithBestEffort lets [New] accept a Redis that evicts keys or does not persist
+// them: for caches, tests and demonstrations. What was acknowledged may then be
+// lost with the server.
+func WithBestEffort() Option { return func(c *config) { c.bestEffort = true } }
+
+// WithWait lets Insert return nil only if so many replicas have acknowledged the
+// write within the timeout, 1 s if that is 0 (see the WAIT command). Otherwise it
+// returns [ErrNotReplicated]: the events are stored, but a failover could lose
+// them; repeating the call, which the dispatcher's host is free to do, finds them
+// as duplicates and waits again. The default is 0 replicas.
+func WithWait(replicas int, timeout time.Duration) Option {
+	return func(c *config) { c.replicas, c.timeout = replicas, timeout }
+}
+
+var (
+	// ErrShards: the store has another number of shards than was asked for.
+	ErrShards = errors.New("redisstore: another number of shards")
+	// ErrUnsafe: this Redis may lose what it has acknowledged.
+	ErrUnsafe = errors.New("redisstore: unsafe configuration of Redis")
+	// ErrVersion: this Redis is too old, or the store was written by a newer
+	// version of the library.
+	ErrVersion = errors.New("redisstore: unsupported version")
+	// ErrNotReplicated: too few replicas acknowledged an Insert in time.
+	ErrNotReplicated = errors.New("redisstore: not acknowledged by enough replicas")
+)
+
+func (c *config) check() error {
+	switch {
+	case c.prefix == "" || strings.ContainsAny(c.prefix, "{}\x00"):
+		return fmt.Errorf("redisstore: the prefix %q must not be empty and not have braces or a NUL", c.prefix)
+	case c.shards < 0 || c.shards > maxShards:
+		return fmt.Errorf("redisstore: the number of shards must be 1 to %d, it is %d", maxShards, c.shards)
+	case c.replicas < 0:
+		return fmt.Errorf("redisstore: the number of replicas to wait for must not be below 0, it is %d", c.replicas)
+	case c.timeout < 0:
+		return fmt.Errorf("redisstore: the time to wait for replicas must not be below 0, it is %v", c.timeout)
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+-- claim leases deliveries that are visible, lane by lane, the earliest first.
+--
+-- KEYS[1]  meta
+-- KEYS[2]  versions        hash: endpoint -> created, revision, status
+-- KEYS[3]  rows            hash: field -> row
+-- KEYS[4]  timed           sorted set: lane\0visible field
+-- KEYS[5]  heads           hash: n -> head
+-- KEYS[6]  bodies          hash: n -> body
+-- KEYS[7...]               the fresh list of each lane
+-- ARGV[1]  length of the lease
+-- ARGV[2]  how many to take at most
+-- ARGV[3]  how many bytes of bodies to take at most, 0 for no bound
+-- ARGV[4]  1: the first delivery is taken whatever its size
+-- ARGV[5]  when the leases end, 0: the length of the lease from now
+-- ARGV[6...] for each lane: the lane, how many to take of it, and the last entry
+--          to take (visible and field, 16 bytes), '' for no such bound
+--
+-- Returns {now, deliveries, events, visited, versions, short}: deliveries as
+-- field, length in 2 bytes, row, one after another, with bit 7 of the flags set
+-- for a lease that had run out; events as n, head, body; visited as the next time
+-- of each lane that was looked at, 0 for none; the versions of these lanes'
+-- endpoints; and 1 if outdated entries were met, so that a bounded claim may
+-- have taken less than there is.
+local meta, versions, rows, timed, heads, bodies = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local lease, max, maxBytes = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local ARGS, LISTS = 5, 6
+local count = (#ARGV - ARGS) / 3
+
+local time = call('TIME')
+local now = time[1] * 1000000 + time[2]
+local known = call('HMGET', meta, 'last', 'big')
+local last = tonumber(known[1] or 0)
+if last > now then now = last end
+local untilTime = tonumber(ARGV[5])
+if untilTime == 0 then untilTime = math.min(now + lease, FOREVER) end
+-- The bodies need to be measured only if they could reach the bound.
+local measure = maxBytes > 0 and max * tonumber(known[2] or 0) > maxBytes
+-- A write that needs no memory comes first: Redis then lets the others pass even
+-- if memory is short.
+call('HDEL', meta, '')
+
+local names = {}
+for l = 1, count do names[l] = ARGV[ARGS + 3 * l - 2] end
+local version = hmget(versions, names)
+
+local taken, full, outdated, bytes = 0, false, 0, 0
+local first = ARGV[4] == '1'
+local out, newRows, newTimed, events, seen = {}, {}, {}, {}, {}
+local untilBytes = pack('>I7', untilTime)
+local visited = 0
+
+-- fits tells whether the body of event n may be in the batch, and enters it.
+local function fits(number)
+  if seen[number] then return true end
+  if measure then
+    local size = call('HSTRLEN', bodies, number)
+    if bytes + size > maxBytes and not first then return false end
+    bytes = bytes + size
+  end
+  seen[number] = true
+  events[#events + 1] = number
+  return true
+end
+
+local function take(f, raw)
+  local number = f:sub(1, 7)
+  if not fits(number) then return false end
+  first = false
+  local new, shown
+  local flags = raw:byte(1)
+  if band(flags, SHORT) ~= 0 then
+    local len = raw:byte(2)
+    local lane = raw:sub(3, 2 + len)
+    new = pack(ROW, bor(1 + CLAIMED, band(flags, SOLE)), 2, 0, 0, 0, 0, 0, untilTime, now, 0, 0, '', len, lane, 0) .. raw:sub(3 + len)
+    shown = new
+    newTimed[#newTimed + 1] = 0
+    newTimed[#newTimed + 1] = lane .. '\0' .. untilBytes .. f
+  else
+    local token, attempts, tries, expiries, interrupted, status, visible, updated, delivered, reason, lane, base, at
+    flags, token, attempts, tries, expiries, interrupted, status, visible, updated, delivered, reason, lane, base, at = unpackBytes(ROW, raw)
+    local expired = 0
+    if band(flags, CLAIMED) ~= 0 then
+      expiries = math.min(expiries + 1, 65535)
+      interrupted = interrupted + 1
+      expired = 128
+    end
+    flags = bor(flags, CLAIMED)
+    local rest = pack(ROW, flags, token + 1, attempts, tries, expiries, interrupted, status, untilTime, now, delivered,
+      #reason, reason, #lane, lane, base):sub(2) .. raw:sub(at)
+    new = string.char(flags) .. rest
+    shown = string.char(flags + expired) .. rest
+    newTimed[#newTimed + 1] = 0
+    newTimed[#newTimed + 1] = lane .. '\0' .. untilBytes .. f
+  end
+  newRows[#newRows + 1] = f
+  newRows[#newRows + 1] = new
+  out[#out + 1] = f
+  out[#out + 1] = pack('>H', #shown)
+  out[#out + 1] = shown
+  taken = taken + 1
+  return true
+end
+
+local function claimLane(l)
+  local lane, n, cut = names[l], tonumber(ARGV[ARGS + 3 * l - 1]), ARGV[ARGS + 3 * l]
+  local list = KEYS[LISTS + l]
+  local want = math.min(n, max - taken)
+  if want <= 0 then return end
+  local cutVisible, cutNumber, cutIndex
+  if cut ~= '' then cutVisible, cutNumber, cutIndex = unpackBytes('>I7I7H', cut) end
+
+  local members = call('ZRANGEBYLEX', timed, '[' .. lane .. '\0', '[' .. lane .. '\0' .. pack('>I7', now) .. '\255', 'LIMIT', 0, want)
+  local fields = {}
+  for i, m in ipairs(members) do fields[i] = m:sub(-9) end
+  local timedRows = hmget(rows, fields)
+  local fresh = call('LRANGE', list, 0, want - 1)
+  local freshRows = hmget(rows, fresh)
+  local consumed, stale = 0, 0 -- of the list
+  local ti, fi = 1, 1
+  local gone = {}
+  while want > 0 do
+    -- The next of the list that is of use.
+    while true do
+      if fi > #fresh and #fresh > 0 then
+        fresh = call('LRANGE', list, consumed, consumed + math.max(want, 100) - 1)
+        freshRows = hmget(rows, fresh)
+        fi = 1
+      end
+      local raw = freshRows[fi]
+      if not fresh[fi] or raw and band(raw:byte(1), SHORT) ~= 0 then break end
+      fi, consumed, stale = fi + 1, consumed + 1, stale + 1
+      if stale > 20000 then
+        full = true
+        break
+      end
+    end
+    if full then break end
+    -- An entry of the set without its row is none.
+    while members[ti] and not timedRows[ti] do
+      gone[#gone + 1] = members[ti]
+      ti = ti + 1
+    end
+    local visible, number, index, isFresh
+    if members[ti] then visible, number, index = unpackBytes('>I7I7H', members[ti], #lane + 2) end
+    if fresh[fi] then
+      local a, b = unpackBytes('>I7H', fresh[fi])
+      if a <= now and (not visible or a < visible or a == visible and (a < number or a == number and b < index)) then
+        visible, number, index, isFresh = a, a, b, true
+      end
+    end
+    if not visible then break end
+    if cutVisible and (visible > cutVisible or visible == cutVisible and (number > cutNumber or number == cutNumber and index > cutIndex)) then break end
+    if isFresh then
+      if not take(fresh[fi], freshRows[fi]) then
+        full = true
+        break
+      end
+      fi, consumed = fi + 1, consumed + 1
+    else
+      if not take(fields[ti], timedRows[ti]) then
+        full = true
+        break
+      end
+      gone[#gone + 1] = members[ti]
+      ti = ti + 1
+    end
+    want = want - 1
+  end
+  if stale > 0 then outdated = 1 end
+  if consumed > 0 then call('LTRIM', list, consumed, -1) end
+  each('ZREM', timed, gone, 4000)
+end
+
+for l = 1, count do
+  if full or taken >= max then break end
+  visited = l
+  if not (version[l] and version[l]:byte(14) == 2) then claimLane(l) end
+end
+each('HSET', rows, newRows, 4000)
+each('ZADD', timed, newTimed, 4000)
+
+local nexts, shownVersions = {}, {}
+for l = 1, visited do
+  shownVersions[l] = version[l] or ''
+  if version[l] and version[l]:byte(14) == 2 then
+    nexts[l] = 0
+  else
+    nexts[l] = headOf(timed, rows, KEYS[LISTS + l], names[l])
+  end
+end
+local texts = {}
+local headRows, bodyRows = hmget(heads, events), hmget(bodies, events)
+for i, number in ipairs(events) do
+  texts[3 * i - 2], texts[3 * i - 1], texts[3 * i] = number, headRows[i], bodyRows[i]
+end
+return { now, table.concat(out), texts, nexts, shownVersions, outdated }

@@ -1,0 +1,209 @@
+-- What the scripts have in common. It is put before each of them.
+--
+-- Times are whole microseconds since 1970. The number n of an event is the time
+-- of its creation, which no two events of a shard share. A delivery is the i-th
+-- of event n; its name in hashes is its field, n in 7 bytes and i in 2.
+local call = redis.call
+local pack, unpackBytes = struct.pack, struct.unpack
+local band, bor = bit.band, bit.bor
+local floor = math.floor
+
+-- The latest time that a Lua number and 7 bytes hold exactly.
+local FOREVER = 9007199254740991
+
+-- A row that was never written to again after its insert is SHORT: the flags, and
+-- the lane with its length. Only such a row is in the lane's list; every other
+-- pending row is in the timed set. A SOLE row is the only one of its event, and
+-- ends with the tenant and its length in 2 bytes, so that to settle it takes no
+-- look at the event. An EXTRA row was made by a requeue and ends with its own time
+-- of creation in 7 bytes.
+local CLAIMED, SOLE, EXTRA, SHORT = 8, 16, 32, 64
+
+-- flags, token, attempts, tries, expiries, interrupted, status, visible, updated,
+-- delivered, reason, lane, base; then the bitmap of settled tokens.
+local ROW = '>BI4I3I3I2I3HI7I7I7Bc0Bc0H'
+-- flags, number of deliveries, tenant, id, type; the rest is for Go alone.
+local HEAD = '>BI3Hc0Bc0Bc0'
+
+local function fieldOf(n, i) return pack('>I7H', n, i) end
+
+-- clock returns the shard's time, which never goes backwards, and the time of
+-- its last creation.
+local function clock(meta)
+  local t = call('TIME')
+  local now = t[1] * 1000000 + t[2]
+  local last = tonumber(call('HGET', meta, 'last') or 0)
+  if last > now then now = last end
+  return now, last
+end
+
+-- each calls a command with many arguments in pieces that Lua's stack bears.
+local function each(command, key, args, step)
+  for from = 1, #args, step do
+    call(command, key, unpack(args, from, math.min(from + step - 1, #args)))
+  end
+end
+
+local function hmget(key, fields)
+  if #fields <= 4000 then
+    if #fields == 0 then return {} end
+    return call('HMGET', key, unpack(fields))
+  end
+  local all = {}
+  for from = 1, #fields, 4000 do
+    for _, v in ipairs(call('HMGET', key, unpack(fields, from, math.min(from + 3999, #fields)))) do
+      all[#all + 1] = v
+    end
+  end
+  return all
+end
+
+-- laneOf reads the lane of a row.
+local function laneOf(raw)
+  if band(raw:byte(1), SHORT) ~= 0 then return raw:sub(3, 2 + raw:byte(2)) end
+  local at = 41 + raw:byte(40)
+  return raw:sub(at + 1, at + raw:byte(at))
+end
+
+-- A row as a table, for scripts whose speed does not matter.
+local function readRow(f, raw)
+  local n, i = unpackBytes('>I7H', f)
+  local flags = raw:byte(1)
+  local r = { field = f, n = n, i = i, state = band(flags, 7), short = band(flags, SHORT) ~= 0 }
+  r.claimed, r.extra, r.sole = band(flags, CLAIMED) ~= 0, band(flags, EXTRA) ~= 0, band(flags, SOLE) ~= 0
+  if r.sole then r.tenant = raw:sub(-2 - unpackBytes('>H', raw, #raw - 1), -3) end
+  if r.short then
+    r.token, r.attempts, r.tries, r.expiries, r.interrupted, r.status = 1, 0, 0, 0, 0, 0
+    r.visible, r.updated, r.delivered = n, n, 0
+    r.reason, r.lane, r.base, r.map = '', laneOf(raw), 0, ''
+    return r
+  end
+  local at, _
+  _, r.token, r.attempts, r.tries, r.expiries, r.interrupted, r.status,
+    r.visible, r.updated, r.delivered, r.reason, r.lane, r.base, at = unpackBytes(ROW, raw)
+  r.map = raw:sub(at)
+  if r.extra then
+    r.created = r.map:sub(-7)
+    r.map = r.map:sub(1, -8)
+  elseif r.sole then
+    r.map = r.map:sub(1, -3 - #r.tenant)
+  end
+  return r
+end
+
+local function writeRow(r)
+  local flags = r.state
+  if r.claimed then flags = flags + CLAIMED end
+  if r.extra then flags = flags + EXTRA end
+  local rest = r.created or ''
+  if r.sole then
+    flags = flags + SOLE
+    rest = r.tenant .. pack('>H', #r.tenant)
+  end
+  return pack(ROW, flags, r.token, r.attempts, r.tries, r.expiries, r.interrupted, r.status,
+    r.visible, r.updated, r.delivered, #r.reason, r.reason, #r.lane, r.lane, r.base) .. r.map .. rest
+end
+
+-- memberOf is a pending row's entry in the timed set, which is in the order of
+-- lane, VisibleAt and number.
+local function memberOf(lane, visible, f) return lane .. '\0' .. pack('>I7', visible) .. f end
+
+-- headOf returns the earliest time at which a lane has work in this shard, 0 if
+-- it has none. Entries of the list that are not of use any more are dropped.
+local function headOf(timed, rows, list, lane)
+  local first = 0
+  local m = call('ZRANGEBYLEX', timed, '[' .. lane .. '\0', '[' .. lane .. '\0\255', 'LIMIT', 0, 1)[1]
+  if m then first = unpackBytes('>I7', m, #lane + 2) end
+  for _ = 1, 10 do
+    local entries = call('LRANGE', list, 0, 0)
+    if #entries == 0 then return first end
+    local raw = call('HGET', rows, entries[1])
+    if raw and band(raw:byte(1), SHORT) ~= 0 then
+      local n = unpackBytes('>I7', entries[1])
+      if first == 0 or n < first then first = n end
+      return first
+    end
+    -- The first is outdated; the ones behind it may be, too.
+    entries = call('LRANGE', list, 0, 499)
+    local raws = hmget(rows, entries)
+    local dead = 0
+    while dead < #entries and not (raws[dead + 1] and band(raws[dead + 1]:byte(1), SHORT) ~= 0) do dead = dead + 1 end
+    call('LTRIM', list, dead, -1)
+  end
+  -- Very many were cancelled: say "now", and go on next time.
+  return call('TIME')[1] * 1000000
+end
+
+-- lowerBound returns the index of the first entry of a list of entries that
+-- begin with a time in 7 bytes, whose time is not before t. It gallops from the
+-- end, for what is asked for is mostly young.
+local function lowerBound(list, t)
+  local high = call('LLEN', list)
+  local low, step = high, 1
+  while low > 0 do
+    low = math.max(high - step, 0)
+    if unpackBytes('>I7', call('LINDEX', list, low)) < t then
+      low = low + 1
+      break
+    end
+    high, step = low, step * 4
+  end
+  while low < high do
+    local mid = floor((low + high) / 2)
+    if unpackBytes('>I7', call('LINDEX', list, mid)) < t then low = mid + 1 else high = mid end
+  end
+  return low
+end
+
+-- Tally sums the changes of counts, so that each is written once.
+local function tally() return { delta = {}, keys = {} } end
+
+-- move counts a delivery of the key lane\0tenant from one state to another; 0 is
+-- none.
+local function move(t, key, from, to, n)
+  n = n or 1
+  local d = t.delta[key]
+  if not d then
+    d = { 0, 0, 0, 0 }
+    t.delta[key] = d
+    t.keys[#t.keys + 1] = key
+  end
+  if from > 0 then d[from] = d[from] - n end
+  if to > 0 then d[to] = d[to] + n end
+end
+
+-- writeTally writes the counts, and keeps the index of lanes with pending
+-- deliveries and that of the lanes of each tenant in line with them.
+local function writeTally(t, counts, lanes, tenants)
+  for _, key in ipairs(t.keys) do
+    local d = t.delta[key]
+    local emptied = false
+    for state = 1, 4 do
+      if d[state] ~= 0 then
+        local left = call('HINCRBY', counts, state .. key, d[state])
+        if left <= 0 then
+          call('HDEL', counts, state .. key)
+          emptied = true
+        end
+        if state == 1 then
+          if left <= 0 then
+            call('ZREM', lanes, key)
+          elseif left == d[1] then
+            call('ZADD', lanes, 0, key)
+          end
+        end
+        if left == d[state] and left > 0 and tenants then
+          local at = key:find('\0', 1, true)
+          call('ZADD', tenants, 0, key:sub(at + 1) .. '\0' .. key:sub(1, at - 1))
+        end
+      end
+    end
+    if emptied and tenants then
+      local c = call('HMGET', counts, '1' .. key, '2' .. key, '3' .. key, '4' .. key)
+      if not (c[1] or c[2] or c[3] or c[4]) then
+        local at = key:find('\0', 1, true)
+        call('ZREM', tenants, key:sub(at + 1) .. '\0' .. key:sub(1, at - 1))
+      end
+    end
+  end
+end
