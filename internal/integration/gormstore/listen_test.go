@@ -1,0 +1,252 @@
+package gormstore_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/postrider/postrider/adapters/gormstore"
+)
+
+// ear is a store that listens.
+type ear struct {
+	woken chan struct{}
+	ended chan error
+	stop  context.CancelFunc
+}
+
+func listen(tb testing.TB, s *gormstore.Store) *ear {
+	tb.Helper()
+	ctx, stop := context.WithCancel(tb.Context())
+	e := &ear{woken: make(chan struct{}, 1000), ended: make(chan error, 1), stop: stop}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		e.ended <- s.Listen(ctx, func() { e.woken <- struct{}{} })
+	}()
+	tb.Cleanup(func() {
+		stop()
+		<-done
+	})
+	return e
+}
+
+// wakes tells whether a notice comes within d.
+func (e *ear) wakes(tb testing.TB, d time.Duration) bool {
+	tb.Helper()
+	select {
+	case <-e.woken:
+		return true
+	case err := <-e.ended:
+		tb.Fatalf("Listen ended: %v", err)
+	case <-time.After(d):
+	}
+	return false
+}
+
+// heed publishes through s until a notice comes.
+func (e *ear) heed(tb testing.TB, publish func(i int)) {
+	tb.Helper()
+	for i := range 20 {
+		publish(i)
+		if e.wakes(tb, 500*time.Millisecond) {
+			return
+		}
+	}
+	tb.Fatal("no notice after 20 inserts by another process")
+}
+
+// listeners returns how many connections of the server listen to anything.
+const listeners = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%postrider%'"
+
+// TestListenPostgres holds that inserts of others wake, and what else does.
+func TestListenPostgres(t *testing.T) {
+	h := newHost(t, postgresOf("17"))
+	db := h.open(t, 8)
+	s := h.store(t, db)
+	other := h.bare(t, h.open(t, 8))
+	e := listen(t, s)
+	e.heed(t, func(i int) { insert(t, other, newEvent(fmt.Sprint("other", i), "l")) })
+	for e.wakes(t, 50*time.Millisecond) { // the last trailing ones
+	}
+
+	insert(t, s, newEvent("own", "l"))
+	if e.wakes(t, 100*time.Millisecond) {
+		t.Error("an insert of its own woke it")
+	}
+	tx := db.Begin()
+	insert(t, s.Tx(tx), newEvent("rolled back", "l"))
+	tx.Rollback()
+	if e.wakes(t, 100*time.Millisecond) {
+		t.Error("a transaction that was rolled back woke it")
+	}
+	tx = db.Begin()
+	insert(t, s.Tx(tx), newEvent("committed", "l"))
+	if e.wakes(t, 100*time.Millisecond) {
+		t.Error("a transaction woke it before it was committed")
+	}
+	if err := tx.Commit().Error; err != nil {
+		t.Fatal(err)
+	}
+	if !e.wakes(t, 5*time.Second) {
+		t.Error("a transaction of the host did not wake it")
+	}
+	insert(t, other, newEvent("no deliveries"))
+	if e.wakes(t, 100*time.Millisecond) {
+		t.Error("an event without deliveries woke it")
+	}
+}
+
+// TestListenThrottled inserts much at once: few notices, and one after the last
+// commit.
+func TestListenThrottled(t *testing.T) {
+	h := newHost(t, postgresOf("17"))
+	s := h.store(t, h.open(t, 8))
+	other := h.bare(t, h.open(t, 8))
+	e := listen(t, s)
+	e.heed(t, func(i int) { insert(t, other, newEvent(fmt.Sprint("first", i), "l")) })
+	for e.wakes(t, 50*time.Millisecond) {
+	}
+	began := time.Now()
+	const inserts = 400
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			for i := range inserts / 4 {
+				insert(t, other, newEvent(fmt.Sprint("e", w, "-", i), "l"))
+			}
+		})
+	}
+	wg.Wait()
+	ended := time.Now()
+	var last time.Time
+	notices := 0
+	for e.wakes(t, 100*time.Millisecond) {
+		notices++
+		last = time.Now()
+	}
+	if most := int(ended.Sub(began)/(5*time.Millisecond)) + 2; notices > most || notices == 0 {
+		t.Errorf("%d notices for %d inserts in %v, want 1 to %d", notices, inserts, ended.Sub(began), most)
+	}
+	t.Logf("%d notices for %d inserts in %v, the last one %v after the end", notices, inserts, ended.Sub(began), last.Sub(ended))
+}
+
+// TestListenEnds holds that the connection is not given back to others, and that
+// losing it is an error.
+func TestListenEnds(t *testing.T) {
+	h := newHost(t, postgresOf("17"))
+	db := h.open(t, 3)
+	s := h.store(t, db)
+	other := h.bare(t, h.open(t, 3))
+	e := listen(t, s)
+	e.heed(t, func(i int) { insert(t, other, newEvent(fmt.Sprint("e", i), "l")) })
+
+	var n int
+	kill := strings.Replace(listeners, "COUNT(*)", "COUNT(pg_terminate_backend(pid))", 1)
+	if err := db.Raw(kill).Scan(&n).Error; err != nil || n == 0 {
+		t.Fatalf("ended %d connections that listen, %v", n, err)
+	}
+	select {
+	case err := <-e.ended:
+		if err == nil || errors.Is(err, context.Canceled) {
+			t.Errorf("Listen on a lost connection: %v, want an error", err)
+		}
+		e.ended <- err
+	case <-time.After(10 * time.Second):
+		t.Fatal("Listen goes on without its connection")
+	}
+	for i := range 6 {
+		if err := db.Exec("SELECT 1").Error; err != nil {
+			t.Errorf("statement %d after the connection was lost: %v", i, err)
+		}
+	}
+
+	e = listen(t, s)
+	e.heed(t, func(i int) { insert(t, other, newEvent(fmt.Sprint("f", i), "l")) })
+	e.stop()
+	if err := <-e.ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("Listen after the end of its context: %v", err)
+	}
+	e.ended <- nil
+	for range 100 {
+		if err := db.Raw(listeners).Scan(&n).Error; err != nil || n == 0 {
+			break
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	if n != 0 {
+		t.Errorf("%d connections listen after the end", n)
+	}
+	if used := poolOf(t, db).Stats().InUse; used != 0 {
+		t.Errorf("%d connections are in use", used)
+	}
+}
+
+// TestListenPolls holds that others are found where nobody tells: through a
+// pooler, with a small pool, without notices, and on other databases.
+func TestListenPolls(t *testing.T) {
+	cases := map[string]struct {
+		database
+		connections int
+		option      gormstore.Option
+		said        string
+	}{
+		"pooler":   {pgBouncer(t), 8, gormstore.WithTimeout(30 * time.Second), "by polling"},
+		"two":      {postgresOf("17"), 2, gormstore.WithTimeout(30 * time.Second), ""},
+		"silenced": {postgresOf("17"), 8, gormstore.WithoutNotify(), ""},
+		"sqlite":   {sqlitePure, 8, gormstore.WithTimeout(30 * time.Second), ""},
+		"mysql":    {mysqlOf("9"), 8, gormstore.WithTimeout(30 * time.Second), ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var log safeBuffer
+			h := newHost(t, c.database)
+			db := h.open(t, c.connections)
+			s := h.store(t, db, c.option, gormstore.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+			other := h.bare(t, h.open(t, c.connections), c.option)
+			e := listen(t, s)
+			e.heed(t, func(i int) { insert(t, other, newEvent(fmt.Sprint("e", i), "l")) })
+			for e.wakes(t, 50*time.Millisecond) {
+			}
+			err := db.Transaction(func(tx *gorm.DB) error {
+				insert(t, s.Tx(tx), newEvent("of the host", "l"))
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !e.wakes(t, 5*time.Second) {
+				t.Error("a transaction of the host did not wake it")
+			}
+			if got := strings.Count(log.String(), "by polling"); c.said != "" && got != 1 || c.said == "" && got != 0 {
+				t.Errorf("the log says %q", log.String())
+			}
+		})
+	}
+}
+
+// safeBuffer is a buffer for several goroutines.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
