@@ -47,8 +47,7 @@ func runBacklog(ctx context.Context, r *running) (result, error) {
 			return result{}, err
 		}
 		sum.Deliveries += one.Deliveries
-		sum.Usage.Elapsed += one.Usage.Elapsed
-		sum.Usage.CPU += one.Usage.CPU
+		sum.Usage.add(one.Usage)
 	}
 	return sum, nil
 }
@@ -74,7 +73,7 @@ func (r *running) drainBacklog(ctx context.Context, q *queued, n, fanOut int, wi
 		return result{}, fmt.Errorf("%d deliveries were sent to paused endpoints", delivered-before)
 	}
 
-	cpu, err := cpuTime()
+	cpu, serverCPU, err := r.cpu()
 	if err != nil {
 		return result{}, err
 	}
@@ -93,8 +92,9 @@ func (r *running) drainBacklog(ctx context.Context, q *queued, n, fanOut int, wi
 		}
 		elapsed := time.Since(start)
 		if delivered >= before+int64(n) || elapsed >= window {
-			end, err := cpuTime()
-			return result{Deliveries: int(delivered - before), Usage: usage{Elapsed: elapsed, CPU: end - cpu}}, err
+			end, serverEnd, err := r.cpu()
+			u := usage{Elapsed: elapsed, CPU: end - cpu, ServerCPU: serverEnd - serverCPU}
+			return result{Deliveries: int(delivered - before), Usage: u}, err
 		}
 		select {
 		case <-tick.C:
@@ -102,4 +102,13 @@ func (r *running) drainBacklog(ctx context.Context, q *queued, n, fanOut int, wi
 			return result{}, context.Cause(ctx)
 		}
 	}
+}
+
+// cpu is the CPU time of this process and of the server.
+func (r *running) cpu() (own, server time.Duration, err error) {
+	if own, err = cpuTime(); err != nil {
+		return 0, 0, err
+	}
+	server, err = treeCPU(r.Server.PIDs)
+	return own, server, err
 }

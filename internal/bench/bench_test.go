@@ -12,7 +12,7 @@ import (
 // TestMain lets the test binary play the roles in which the program starts
 // itself.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == roleSink || os.Args[1] == roleChild) {
+	if len(os.Args) > 1 && (slices.Contains([]string{roleSink, roleChild, rolePublisher, roleServer}, os.Args[1])) {
 		main()
 	}
 	// Under the race detector every process lingers for a second at its end, for
@@ -36,6 +36,7 @@ func tiny() config {
 	c.MemoryDeliveries = 1000
 	c.Verify = 1
 	c.Timeout = time.Minute
+	c.Claim = claim{Small: 100, BigPending: 1000, BigHistory: 1000, Claims: 10}
 	c.Isolation = isolation{
 		Endpoints: 20, Hanging: 5, Backlog: 100,
 		Rate: 100, Duration: 200 * time.Millisecond, AttemptTimeout: time.Second,
@@ -48,6 +49,7 @@ func tiny() config {
 func TestMeasure(t *testing.T) {
 	cfg := tiny()
 	cfg.Rounds = 2
+	cfg.Contenders, cfg.Scenarios = []string{rawName, memoryName}, scenarioNames()
 	var progress bytes.Buffer
 	all, err := measure(t.Context(), cfg, &progress)
 	if err != nil {
@@ -57,9 +59,13 @@ func TestMeasure(t *testing.T) {
 	for _, s := range scenarios {
 		for _, variant := range s.variants {
 			for _, contender := range cfg.Contenders {
-				want := cfg.Rounds
-				if s.queueOnly && !hasQueue(contender) {
-					want = 0
+				e, err := findEntrant(contender)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := 0
+				if s.takes(e) {
+					want = len(rounds(cfg, s))
 				}
 				runs := all[key{s.name, variant, contender}]
 				if len(runs) != want {
@@ -73,8 +79,14 @@ func TestMeasure(t *testing.T) {
 	}
 
 	vs := judge(all)
-	if len(vs) != len(demands) {
-		t.Errorf("%d of %d demands were judged", len(vs), len(demands))
+	want := 0
+	for _, d := range demands {
+		if slices.Contains(cfg.Contenders, d.Contender) {
+			want++
+		}
+	}
+	if len(vs) != want {
+		t.Errorf("%d of %d demands were judged", len(vs), want)
 	}
 	for _, v := range vs {
 		if !(v.Ratio.Min > 0) || v.Measured != cfg.Rounds {
@@ -85,7 +97,7 @@ func TestMeasure(t *testing.T) {
 	if err := writeReport(&out, cfg, all, vs); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"## Drain", "## Publish one", "## Publish to receipt at 100/s", "## Draining a backlog", "of healthy endpoints", "## Live heap", "## Gates"} {
+	for _, want := range []string{"## Drain", "## Publish one", "## Publish to receipt at 100/s", "## Draining a backlog", "of healthy endpoints", "## Live heap", "## Publish in batches", "## Claim, settle and record", "## Claims beside", "## Gates"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("report lacks %q:\n%s", want, out.Bytes())
 		}
@@ -96,17 +108,25 @@ func TestMeasure(t *testing.T) {
 func checkResult(t *testing.T, cfg config, scenario, contender string, r result) {
 	t.Helper()
 	switch scenario {
-	case scenarioDrain, scenarioPublish:
-		if r.Deliveries != cfg.Deliveries || r.Usage.Elapsed <= 0 || r.Usage.CPU <= 0 || r.Usage.Mallocs == 0 {
+	case scenarioDrain, scenarioPublish, scenarioBatch:
+		want := cfg.Deliveries
+		if scenario == scenarioBatch {
+			want *= batchFactor
+		}
+		if r.Deliveries != want || r.Usage.Elapsed <= 0 || r.Usage.CPU <= 0 || r.Usage.Mallocs == 0 {
 			t.Errorf("%s of %s measured %+v", scenario, contender, r)
 		}
-	case scenarioBacklog:
+	case scenarioBacklog, scenarioStore:
 		if r.Deliveries == 0 || r.Usage.Elapsed <= 0 {
 			t.Errorf("%s of %s measured %+v", scenario, contender, r)
 		}
 	case scenarioLatency, scenarioIsolation:
 		l := r.Latency
 		if l.Samples != 20 || l.P50 <= 0 || l.P99 < l.P50 || l.Max < l.P99 {
+			t.Errorf("%s of %s measured %+v", scenario, contender, r)
+		}
+	case scenarioClaim:
+		if r.Base.Samples != cfg.Claim.Claims || r.Latency.Samples != cfg.Claim.Claims || r.Base.P50 <= 0 || r.Latency.P50 <= 0 {
 			t.Errorf("%s of %s measured %+v", scenario, contender, r)
 		}
 	case scenarioMemory:
@@ -120,7 +140,7 @@ func checkResult(t *testing.T, cfg config, scenario, contender string, r result)
 func TestRun(t *testing.T) {
 	dir := t.TempDir()
 	var out, progress bytes.Buffer
-	args := []string{"-short", "-scenarios", "drain", "-contenders", "raw", "-n", "100", "-gate",
+	args := []string{"-short", "-scenarios", "drain", "-contenders", "raw", "-n", "100", "-gate", "memory",
 		"-cpuprofile", dir, "-memprofile", dir, "-trace", dir}
 	if status := run(args, nil, &out, &progress); status != exitOK {
 		t.Fatalf("status %d:\n%s", status, progress.Bytes())
@@ -141,6 +161,7 @@ func TestRunReportsErrors(t *testing.T) {
 		"argument":            {"drain"},
 		"unknown scenario":    {"-scenarios", "sprint"},
 		"unknown contender":   {"-contenders", "raw,pigeon"},
+		"unknown group":       {"-gate", "carrier"},
 		"no rounds":           {"-rounds", "0"},
 		"tiny payload":        {"-payload", "10"},
 		"negative sample":     {"-verify", "-1"},

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -34,11 +36,14 @@ type contender interface {
 // setup says what to set up.
 type setup struct {
 	// Sink is the sink's base URL.
-	Sink      string
+	Sink string
+	// DSN is the database of the run, empty at its beginning; "" where the
+	// contender needs none.
+	DSN       string
 	Endpoints int
 	Payload   []byte
 	// InFlight is how many requests are under way at once; 0 leaves it to the
-	// contender's defaults.
+	// contender's defaults. Rivals have a number of their own, their best.
 	InFlight int
 	// AttemptTimeout ends a request; 0 leaves it to the contender's default.
 	AttemptTimeout time.Duration
@@ -47,28 +52,102 @@ type setup struct {
 	// Capacity is how many deliveries the run will make at most, for stores
 	// that are bounded.
 	Capacity int
+	// Rivals holds the settings of the rivals.
+	Rivals rivals
 }
 
-// contenderNames are all contenders; the first is the base of every ratio.
-var contenderNames = []string{rawName, memoryName}
+// entrant is a contender as the command line knows it.
+type entrant struct {
+	name string
+	// server is the kind of server that it works on, "" for none.
+	server string
+	// share of the configured number of deliveries makes a run of this contender
+	// about as long as those of the others.
+	share float64
+	make  func() contender
+}
 
-// newContender makes the contender of that name.
-func newContender(name string) (contender, error) {
-	switch name {
-	case rawName:
-		return &raw{}, nil
-	case memoryName:
-		return &queued{queue: newMemoryQueue()}, nil
+// queue tells whether deliveries can wait in it.
+func (e entrant) queue() bool { return e.name != rawName }
+
+// postrider tells whether it is this library, on whatever store.
+func (e entrant) postrider() bool { return strings.HasPrefix(e.name, postriderPrefix) }
+
+// shared tells whether several processes can work on one.
+func (e entrant) shared() bool { return e.queue() && e.name != memoryName }
+
+// The contenders. The first is the base of every ratio.
+const (
+	rawName          = "raw"
+	postriderPrefix  = "postrider-"
+	memoryName       = postriderPrefix + "memory"
+	sqliteName       = postriderPrefix + "sqlite"
+	sqliteFullName   = postriderPrefix + "sqlite-full"
+	postgresName     = postriderPrefix + "postgres"
+	mysqlName        = postriderPrefix + "mysql"
+	mariadbName      = postriderPrefix + "mariadb"
+	redisName        = postriderPrefix + "redis"
+	redisClusterName = postriderPrefix + "redis-cluster"
+	riverName        = "river-postgres"
+	asynqName        = "asynq"
+)
+
+var entrants = []entrant{
+	{rawName, "", 1, func() contender { return &raw{} }},
+	{memoryName, "", 1, postriderOn(memoryName)},
+	{sqliteName, fileServer, 0.6, postriderOn(sqliteName)},
+	{sqliteFullName, fileServer, 0.5, postriderOn(sqliteFullName)},
+	{postgresName, postgresServer, 0.5, postriderOn(postgresName)},
+	{riverName, postgresServer, 0.125, func() contender { return &queued{queue: &riverQueue{}} }},
+	{mysqlName, mysqlServer, 0.2, postriderOn(mysqlName)},
+	{mariadbName, mariadbServer, 0.2, postriderOn(mariadbName)},
+	{redisName, redisServer, 0.75, postriderOn(redisName)},
+	{redisClusterName, redisClusterServer, 0.75, postriderOn(redisClusterName)},
+	{asynqName, redisServer, 0.15, func() contender { return &queued{queue: &asynqQueue{}} }},
+}
+
+func postriderOn(name string) func() contender {
+	return func() contender { return &queued{queue: &postrider{name: name}} }
+}
+
+func contenderNames() []string {
+	names := make([]string, len(entrants))
+	for i, e := range entrants {
+		names[i] = e.name
 	}
-	return nil, fmt.Errorf("unknown contender %q", name)
+	return names
 }
 
-// hasQueue tells whether deliveries can wait in the contender; the others are
-// left out of the scenarios that are about waiting.
-func hasQueue(name string) bool { return name != rawName }
+// findEntrant returns the contender of that name.
+func findEntrant(name string) (entrant, error) {
+	i := slices.IndexFunc(entrants, func(e entrant) bool { return e.name == name })
+	if i < 0 {
+		return entrant{}, fmt.Errorf("unknown contender %q", name)
+	}
+	return entrants[i], nil
+}
 
 // wideType is the type of events that go to every endpoint.
 const wideType = "wide.event"
 
+const narrowPrefix = "narrow.n"
+
 // narrowType is the type of events that go to one endpoint.
-func narrowType(endpoint int) string { return "narrow.n" + strconv.Itoa(endpoint) }
+func narrowType(endpoint int) string { return narrowPrefix + strconv.Itoa(endpoint) }
+
+// targets are the endpoints to which an event of the type goes, for contenders
+// that know no subscriptions.
+func targets(eventType string, endpoints int) ([]int, error) {
+	if eventType == wideType {
+		all := make([]int, endpoints)
+		for i := range all {
+			all[i] = i
+		}
+		return all, nil
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(eventType, narrowPrefix))
+	if err != nil || n < 0 || n >= endpoints {
+		return nil, fmt.Errorf("nobody subscribes to %q", eventType)
+	}
+	return []int{n}, nil
+}

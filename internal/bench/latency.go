@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -45,7 +44,7 @@ func (r *running) measureLatency(ctx context.Context, n, rate, first, last int) 
 	sent := make(map[string]time.Time, n)
 	u, err := r.measure(func() error {
 		return pace(ctx, n, rate, func(i int) error {
-			id := "evt_" + strconv.Itoa(i)
+			id := eventID(i)
 			at, err := r.contender.send(ctx, id, first+i%(last-first))
 			sent[id] = at
 			return err
@@ -54,19 +53,25 @@ func (r *running) measureLatency(ctx context.Context, n, rate, first, last int) 
 	if err != nil {
 		return latency{}, u, err
 	}
-	received, err := r.awaitReceipts(ctx, sent)
+	lat, err := r.latencyOf(ctx, sent)
 	if err != nil {
 		return latency{}, u, err
 	}
-	start, end := sent["evt_0"], time.Now()
-	if err := checkClock(end.Sub(start), end.Round(0).Sub(start.Round(0))); err != nil {
-		return latency{}, u, err
+	start, end := sent[eventID(0)], time.Now()
+	return lat, u, checkClock(end.Sub(start), end.Round(0).Sub(start.Round(0)))
+}
+
+// latencyOf waits for the receipt of the events that were sent.
+func (r *running) latencyOf(ctx context.Context, sent map[string]time.Time) (latency, error) {
+	received, err := r.awaitReceipts(ctx, sent)
+	if err != nil {
+		return latency{}, err
 	}
-	took := make([]time.Duration, 0, n)
+	took := make([]time.Duration, 0, len(sent))
 	for id, at := range sent {
 		took = append(took, time.Duration(received[id]-at.UnixNano()))
 	}
-	return summarize(took), u, nil
+	return summarize(took), nil
 }
 
 // pace calls f n times at the rate. A call that comes late, because the one

@@ -1,14 +1,16 @@
 // Command bench measures what a delivery costs, side by side with a plain
-// net/http loop, and prints a table in Markdown.
+// net/http loop and with job queues, and prints tables in Markdown.
 //
-//	go run .                    # everything; takes several minutes
-//	go run . -gate              # the same; exit status 1 if a gate is missed
-//	go run . -short             # a smoke run in under a minute
+//	go run . -gate memory       # exit status 1 if a gate is missed
+//	go run . -gate postgres     # starts its own database; needs Docker
+//	go run . -short             # a smoke run; its ratios are rough
 //	go run . -scenarios drain -rounds 3 -cpuprofile profiles
 //
-// The program starts itself again in two roles: one sink, a process that
-// receives all the requests, and a fresh child for each run of a contender, so
-// that neither a heap nor a connection pool leaks from one run into the next.
+// The program starts itself again in several roles: one sink, a process that
+// receives all the requests; a fresh child for each run of a contender, so that
+// neither a heap nor a connection pool leaks from one run into the next; a
+// publisher, where the sender must not be the one that publishes; and a keeper
+// of each database server, which removes it whatever happens to the others.
 // README.md says how the figures are taken and how to read them.
 package main
 
@@ -32,8 +34,10 @@ const (
 
 // The roles in which the program starts itself.
 const (
-	roleSink  = "sink"
-	roleChild = "child"
+	roleSink      = "sink"
+	roleChild     = "child"
+	roleServer    = "server"    // holds a database server
+	rolePublisher = "publisher" // publishes what a child receives
 )
 
 func main() {
@@ -51,6 +55,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			return report(serveSink(ctx, stdin, stdout), stderr)
 		case roleChild:
 			return report(serveJob(ctx, stdin, stdout), stderr)
+		case rolePublisher:
+			return report(servePublisher(ctx, stdin, stdout), stderr)
+		case roleServer:
+			if len(args) != 2 {
+				return report(fmt.Errorf("usage: bench %s KIND", roleServer), stderr)
+			}
+			return report(serveServer(ctx, args[1], stdin, stdout), stderr)
 		}
 	}
 	cfg, err := parseFlags(args, stderr)

@@ -21,6 +21,8 @@ const pollEvery = 5 * time.Millisecond
 // makes a contender of it.
 type queue interface {
 	setup(ctx context.Context, s setup) (keys [][]byte, err error)
+	// attach connects to what another process has set up, only to publish.
+	attach(ctx context.Context, s setup) error
 	// publish makes one event wait, in one call.
 	publish(ctx context.Context, e event) error
 	// publishBatch makes several wait.
@@ -55,7 +57,12 @@ func (q *queued) setup(ctx context.Context, s setup) ([][]byte, error) {
 	return q.queue.setup(ctx, s)
 }
 
-// events returns the i-th event of a series that fans out so.
+func (q *queued) attach(ctx context.Context, s setup) error {
+	q.setupInfo = s
+	return q.queue.attach(ctx, s)
+}
+
+// event returns the i-th event of a series that fans out so.
 func (q *queued) event(i, fanOut int) event {
 	e := event{Type: wideType, Payload: q.setupInfo.Payload}
 	if fanOut == 1 {
@@ -75,37 +82,48 @@ func (q *queued) eventCount(n, fanOut int) (int, error) {
 	return n / fanOut, nil
 }
 
+// fill publishes in batches, several at a time.
 func (q *queued) fill(ctx context.Context, n, fanOut int) error {
 	count, err := q.eventCount(n, fanOut)
 	if err != nil {
 		return err
 	}
-	batch := make([]event, 0, fillBatch)
-	for i := range count {
-		batch = append(batch, q.event(i, fanOut))
-		if len(batch) == fillBatch || i == count-1 {
-			if err := q.publishBatch(ctx, batch); err != nil {
-				return err
+	return q.inBatches(ctx, count, func(i int) event { return q.event(i, fanOut) })
+}
+
+// inBatches publishes count events in batches, several batches at a time.
+func (q *queued) inBatches(ctx context.Context, count int, at func(i int) event) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range q.setupInfo.Publishers {
+		wg.Go(func() {
+			for {
+				first := int(next.Add(fillBatch)) - fillBatch
+				if first >= count || ctx.Err() != nil {
+					return
+				}
+				batch := make([]event, min(fillBatch, count-first))
+				for i := range batch {
+					batch[i] = at(first + i)
+				}
+				if err := q.publishBatch(ctx, batch); err != nil {
+					cancel(err)
+					return
+				}
 			}
-			batch = batch[:0]
-		}
+		})
 	}
-	return nil
+	wg.Wait()
+	return context.Cause(ctx)
 }
 
 // fillFirst makes n deliveries wait for the first endpoints, in turn.
 func (q *queued) fillFirst(ctx context.Context, n, endpoints int) error {
-	for done := 0; done < n; {
-		batch := make([]event, min(fillBatch, n-done))
-		for i := range batch {
-			batch[i] = event{Type: narrowType((done + i) % endpoints), Payload: q.setupInfo.Payload}
-		}
-		if err := q.publishBatch(ctx, batch); err != nil {
-			return err
-		}
-		done += len(batch)
-	}
-	return nil
+	return q.inBatches(ctx, n, func(i int) event {
+		return event{Type: narrowType(i % endpoints), Payload: q.setupInfo.Payload}
+	})
 }
 
 func (q *queued) drain(ctx context.Context, n int) error {

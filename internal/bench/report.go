@@ -14,13 +14,17 @@ func writeReport(w io.Writer, cfg config, all results, vs []verdict) error {
 	fmt.Fprintf(&b, "# Benchmark\n\n%s, %s/%s, %d CPUs; median of %d rounds (least–most); %d requests in flight, %d endpoints, payload of %d bytes\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cfg.Rounds, cfg.InFlight, cfg.Endpoints, cfg.Payload)
 
-	throughput(&b, cfg, all, scenarioDrain, variantWide, fmt.Sprintf("Drain, fan-out %d", cfg.Endpoints))
-	throughput(&b, cfg, all, scenarioDrain, variantNarrow, "Drain, fan-out 1")
-	throughput(&b, cfg, all, scenarioPublish, variantWide, fmt.Sprintf("Publish one event per call while sending, fan-out %d", cfg.Endpoints))
-	latencies(&b, cfg, all)
+	throughput(&b, all, scenarioDrain, variantWide, fmt.Sprintf("Drain, fan-out %d", cfg.Endpoints))
+	throughput(&b, all, scenarioDrain, variantNarrow, "Drain, fan-out 1")
+	throughput(&b, all, scenarioPublish, variantWide, fmt.Sprintf("Publish one event per call while sending, fan-out %d", cfg.Endpoints))
+	batches(&b, all)
+	latencies(&b, all, scenarioLatency, rawName, fmt.Sprintf("Publish to receipt at %d/s", cfg.Rate))
+	latencies(&b, all, scenarioRemote, "", fmt.Sprintf("Publish to receipt at %d/s, published by another process", cfg.Rate))
 	backlogs(&b, cfg, all)
 	isolations(&b, cfg, all)
 	memory(&b, cfg, all)
+	stores(&b, cfg, all)
+	claims(&b, cfg, all)
 	gates(&b, vs)
 
 	_, err := w.Write(b.Bytes())
@@ -60,10 +64,10 @@ func cell(format string, series []float64) string {
 	return fmt.Sprintf(format+" ("+format+"–"+format+")", s.Median, s.Min, s.Max)
 }
 
-func throughput(b *bytes.Buffer, cfg config, all results, scenario, variant, title string) {
+func throughput(b *bytes.Buffer, all results, scenario, variant, title string) {
 	base := all[key{scenario, variant, rawName}]
 	var rows [][]string
-	for _, c := range cfg.Contenders {
+	for _, c := range contenderNames() {
 		runs := all[key{scenario, variant, c}]
 		if len(runs) == 0 {
 			continue
@@ -73,37 +77,41 @@ func throughput(b *bytes.Buffer, cfg config, all results, scenario, variant, tit
 			cell("%.0f", figures(runs, result.rate)),
 			cell("%.2f", ratios(runs, base, result.rate)),
 			cell("%.4f", figures(runs, result.cpuPerThousand)),
+			cell("%.4f", figures(runs, result.serverPerThousand)),
 			cell("%.2f", ratios(runs, base, result.cpuPerThousand)),
 			cell("%.0f", figures(runs, result.allocs)),
 			cell("%.0f", figures(runs, result.allocBytes)),
 		})
 	}
 	table(b, title, []string{
-		"contender", "deliveries/s", "of raw", "CPU s / 1,000", "of raw", "allocations each", "bytes allocated each",
+		"contender", "deliveries/s", "of raw", "CPU s / 1,000", "server's part", "of raw", "allocations each", "bytes allocated each",
 	}, rows)
 }
 
-func latencies(b *bytes.Buffer, cfg config, all results) {
-	base := all[key{scenarioLatency, "", rawName}]
+func latencies(b *bytes.Buffer, all results, scenario, baseName, title string) {
+	base := all[key{scenario, "", baseName}]
 	var rows [][]string
-	for _, c := range cfg.Contenders {
-		runs := all[key{scenarioLatency, "", c}]
+	for _, c := range contenderNames() {
+		runs := all[key{scenario, "", c}]
 		if len(runs) == 0 {
 			continue
 		}
-		rows = append(rows, []string{
-			c,
-			cell("%.0f", figures(runs, p50)), cell("%.2f", ratios(runs, base, p50)),
-			cell("%.0f", figures(runs, p99)), cell("%.2f", ratios(runs, base, p99)),
-		})
+		row := []string{c, cell("%.0f", figures(runs, p50)), cell("%.0f", figures(runs, p99))}
+		if baseName != "" {
+			row = append(row, cell("%.2f", ratios(runs, base, p50)), cell("%.2f", ratios(runs, base, p99)))
+		}
+		rows = append(rows, row)
 	}
-	table(b, fmt.Sprintf("Publish to receipt at %d/s", cfg.Rate),
-		[]string{"contender", "p50 µs", "of raw", "p99 µs", "of raw"}, rows)
+	columns := []string{"contender", "p50 µs", "p99 µs"}
+	if baseName != "" {
+		columns = append(columns, "p50 of "+baseName, "p99 of "+baseName)
+	}
+	table(b, title, columns, rows)
 }
 
 func backlogs(b *bytes.Buffer, cfg config, all results) {
 	var rows [][]string
-	for _, c := range cfg.Contenders {
+	for _, c := range contenderNames() {
 		small, big := all[key{scenarioBacklog, variantSmall, c}], all[key{scenarioBacklog, variantBig, c}]
 		if len(big) == 0 {
 			continue
@@ -122,7 +130,7 @@ func backlogs(b *bytes.Buffer, cfg config, all results) {
 
 func isolations(b *bytes.Buffer, cfg config, all results) {
 	var rows [][]string
-	for _, c := range cfg.Contenders {
+	for _, c := range contenderNames() {
 		without, with := all[key{scenarioIsolation, variantWithout, c}], all[key{scenarioIsolation, variantWith, c}]
 		if len(with) == 0 {
 			continue
@@ -147,7 +155,7 @@ func isolations(b *bytes.Buffer, cfg config, all results) {
 func memory(b *bytes.Buffer, cfg config, all results) {
 	heap := func(r result) float64 { return r.HeapBytes }
 	var rows [][]string
-	for _, c := range cfg.Contenders {
+	for _, c := range contenderNames() {
 		wide, narrow := all[key{scenarioMemory, variantWide, c}], all[key{scenarioMemory, variantNarrow, c}]
 		if len(wide) == 0 {
 			continue

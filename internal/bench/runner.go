@@ -23,6 +23,10 @@ type results map[key][]result
 // measure starts the sink and lets the contenders take turns, scenario by
 // scenario: A B A B …, so that a machine that slows down does so for all.
 func measure(ctx context.Context, cfg config, progress io.Writer) (results, error) {
+	plan, err := planOf(cfg)
+	if err != nil {
+		return nil, err
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find own program: %w", err)
@@ -32,43 +36,54 @@ func measure(ctx context.Context, cfg config, progress io.Writer) (results, erro
 		return nil, err
 	}
 	defer sink.stop()
+	servers := newServers(exe, cfg)
+	defer servers.stop()
 
 	all := results{}
-	for _, name := range cfg.Scenarios {
-		s, err := findScenario(name)
-		if err != nil {
-			return nil, err
-		}
-		first := 0
-		if !cfg.Warmup {
-			first = 1
-		}
-		for round := first; round <= cfg.Rounds; round++ { // round 0 is discarded
-			for _, variant := range s.variants {
-				for _, contender := range cfg.Contenders {
-					if s.queueOnly && !hasQueue(contender) {
-						continue
-					}
-					j := job{
-						Scenario: name, Variant: variant, Contender: contender,
-						Round: round, Sink: sink.base, Config: cfg,
-					}
-					start := time.Now()
-					res, err := runChild(ctx, exe, j)
-					if err != nil {
-						return nil, err
-					}
-					fmt.Fprintf(progress, "%-10s %-8s %-18s round %d  %5.1fs  %s\n",
-						name, variant, contender, round, time.Since(start).Seconds(), brief(res))
-					if round > 0 {
-						k := key{name, variant, contender}
-						all[k] = append(all[k], res)
-					}
+	for _, p := range plan {
+		for _, round := range rounds(cfg, p.scenario) {
+			for _, k := range p.series {
+				e, err := findEntrant(k.Contender)
+				if err != nil {
+					return nil, err
+				}
+				srv, err := servers.of(ctx, e.server)
+				if err != nil {
+					return nil, err
+				}
+				start := time.Now()
+				res, err := runChild(ctx, exe, job{
+					Scenario: k.Scenario, Variant: k.Variant, Contender: k.Contender,
+					Round: round, Sink: sink.base, Server: srv, Config: cfg,
+				})
+				if err != nil {
+					return nil, err
+				}
+				fmt.Fprintf(progress, "%-10s %-8s %-23s round %d  %5.1fs  %s\n",
+					k.Scenario, k.Variant, k.Contender, round, time.Since(start).Seconds(), brief(res))
+				if round > 0 {
+					all[k] = append(all[k], res)
 				}
 			}
 		}
 	}
 	return all, nil
+}
+
+// rounds are the numbers of a scenario's rounds, of which 0 is discarded.
+func rounds(cfg config, s scenario) []int {
+	n := cfg.Rounds
+	if s.once {
+		return []int{1}
+	}
+	var all []int
+	if cfg.Warmup {
+		all = append(all, 0)
+	}
+	for i := range n {
+		all = append(all, i+1)
+	}
+	return all
 }
 
 // brief is a result on a line, for those who wait.
@@ -79,6 +94,9 @@ func brief(r result) string {
 	}
 	if r.Latency.Samples > 0 {
 		parts = append(parts, fmt.Sprintf("p50 %v, p99 %v, max %v", r.Latency.P50, r.Latency.P99, r.Latency.Max))
+	}
+	if r.Base.Samples > 0 {
+		parts = append(parts, fmt.Sprintf("beside p50 %v, p99 %v", r.Base.P50, r.Base.P99))
 	}
 	if r.HeapBytes > 0 {
 		parts = append(parts, fmt.Sprintf("%.0f bytes per delivery", r.HeapBytes))

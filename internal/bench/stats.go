@@ -39,3 +39,6 @@ func ratios(runs, base []result, of func(result) float64) []float64 {
 // p50 and p99 are latencies in microseconds.
 func p50(r result) float64 { return float64(r.Latency.P50.Nanoseconds()) / 1000 }
 func p99(r result) float64 { return float64(r.Latency.P99.Nanoseconds()) / 1000 }
+
+// claimRatio compares the typical claims of the two databases of a run.
+func claimRatio(r result) float64 { return float64(r.Latency.P50) / float64(r.Base.P50) }

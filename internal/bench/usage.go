@@ -7,29 +7,46 @@ import (
 	"time"
 )
 
-// usage is what the process spent on something.
+// usage is what the process, and the database server that it used, spent on
+// something.
 type usage struct {
 	Elapsed time.Duration
 	// CPU is user and system time of this process and no other.
-	CPU        time.Duration
+	CPU time.Duration
+	// ServerCPU is that of the database server, if there is one.
+	ServerCPU  time.Duration
 	Mallocs    uint64
 	AllocBytes uint64
 }
 
+// add adds o to u.
+func (u *usage) add(o usage) {
+	u.Elapsed += o.Elapsed
+	u.CPU += o.CPU
+	u.ServerCPU += o.ServerCPU
+	u.Mallocs += o.Mallocs
+	u.AllocBytes += o.AllocBytes
+}
+
 // meter measures usage from its making on.
 type meter struct {
-	start time.Time
-	cpu   time.Duration
-	mem   runtime.MemStats
+	server    []int // its processes
+	start     time.Time
+	cpu       time.Duration
+	serverCPU time.Duration
+	mem       runtime.MemStats
 }
 
 // startMeter begins on a collected heap, so that nobody pays for the garbage
 // of the preparation.
-func startMeter() (*meter, error) {
+func startMeter(server []int) (*meter, error) {
 	runtime.GC()
-	m := &meter{}
+	m := &meter{server: server}
 	runtime.ReadMemStats(&m.mem)
 	var err error
+	if m.serverCPU, err = treeCPU(server); err != nil {
+		return nil, err
+	}
 	if m.cpu, err = cpuTime(); err != nil {
 		return nil, err
 	}
@@ -43,6 +60,11 @@ func (m *meter) stop() (usage, error) {
 	if err != nil {
 		return u, err
 	}
+	serverCPU, err := treeCPU(m.server)
+	if err != nil {
+		return u, err
+	}
+	u.ServerCPU = serverCPU - m.serverCPU
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	u.CPU = cpu - m.cpu

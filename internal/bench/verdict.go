@@ -30,6 +30,90 @@ var demands = []demand{
 		within(scenarioBacklog, variantBig, variantSmall, result.rate)},
 	{memoryName, "isolation p99 beside hanging endpoints, of that without", false, 2, 0,
 		within(scenarioIsolation, variantWith, variantWithout, p99)},
+
+	{postgresName, "drain at the wide fan-out, deliveries/s of River's", true, 2.5, 3.5,
+		against(riverName, scenarioDrain, variantWide, variantWide, result.rate)},
+	{postgresName, "drain at fan-out 1, deliveries/s of River's", true, 2.5, 3.5,
+		against(riverName, scenarioDrain, variantNarrow, variantNarrow, result.rate)},
+	{postgresName, "drain at the wide fan-out, CPU per delivery of River's, servers included", false, 0.4, 0.3,
+		against(riverName, scenarioDrain, variantWide, variantWide, result.cpuPerThousand)},
+	{postgresName, "drain at fan-out 1, CPU per delivery of River's, servers included", false, 0.4, 0.3,
+		against(riverName, scenarioDrain, variantNarrow, variantNarrow, result.cpuPerThousand)},
+	{postgresName, "drain at the wide fan-out, deliveries/s of raw", true, 0.45, 0.55,
+		toRaw(scenarioDrain, variantWide, result.rate)},
+	{postgresName, "drain at fan-out 1, deliveries/s of raw", true, 0.45, 0.55,
+		toRaw(scenarioDrain, variantNarrow, result.rate)},
+	{postgresName, "publish at the wide fan-out, deliveries/s of raw", true, 0.3, 0.37,
+		toRaw(scenarioPublish, variantWide, result.rate)},
+	{postgresName, "publish 100 events per call at the wide fan-out, deliveries/s of River's jobs/s at 100 per call", true, 6, 0,
+		against(riverName, scenarioBatch, variantWide, variantNarrow, result.rate)},
+	{postgresName, "publish 100 events per call at fan-out 1, deliveries/s of River's jobs/s", true, 2, 0,
+		against(riverName, scenarioBatch, variantNarrow, variantNarrow, result.rate)},
+	{postgresName, "latency from another process, p50 of River's", false, 1.3, 0,
+		against(riverName, scenarioRemote, "", "", p50)},
+	{postgresName, "latency from another process, p99 of River's", false, 1.5, 0,
+		against(riverName, scenarioRemote, "", "", p99)},
+	{postgresName, "claim beside much that is pending, p50 of that beside little", false, 1.5, 0,
+		besideMuch(variantPending)},
+	{postgresName, "claim beside a long history, p50 of that beside a short one", false, 1.5, 0,
+		besideMuch(variantHistory)},
+
+	{sqliteName, "drain at the wide fan-out, deliveries/s of raw", true, 0.55, 0.65,
+		toRaw(scenarioDrain, variantWide, result.rate)},
+	{sqliteName, "drain at fan-out 1, deliveries/s of raw", true, 0.55, 0.65,
+		toRaw(scenarioDrain, variantNarrow, result.rate)},
+	{sqliteName, "publish at the wide fan-out, deliveries/s of raw", true, 0.4, 0.5,
+		toRaw(scenarioPublish, variantWide, result.rate)},
+	{sqliteFullName, "drain at the wide fan-out, deliveries/s of raw", true, 0.45, 0.55,
+		toRaw(scenarioDrain, variantWide, result.rate)},
+	{sqliteFullName, "drain at fan-out 1, deliveries/s of raw", true, 0.45, 0.55,
+		toRaw(scenarioDrain, variantNarrow, result.rate)},
+	{sqliteName, "claim beside much that is pending, p50 of that beside little", false, 1.5, 0,
+		besideMuch(variantPending)},
+	{sqliteName, "claim beside a long history, p50 of that beside a short one", false, 1.5, 0,
+		besideMuch(variantHistory)},
+
+	{redisName, "drain at the wide fan-out, deliveries/s of asynq's", true, 3.3, 4.5,
+		against(asynqName, scenarioDrain, variantWide, variantWide, result.rate)},
+	{redisName, "drain at fan-out 1, deliveries/s of asynq's", true, 3.3, 4.5,
+		against(asynqName, scenarioDrain, variantNarrow, variantNarrow, result.rate)},
+	{redisName, "drain at the wide fan-out, CPU per delivery of asynq's, servers included", false, 0.3, 0.22,
+		against(asynqName, scenarioDrain, variantWide, variantWide, result.cpuPerThousand)},
+	{redisName, "drain at fan-out 1, CPU per delivery of asynq's, servers included", false, 0.3, 0.22,
+		against(asynqName, scenarioDrain, variantNarrow, variantNarrow, result.cpuPerThousand)},
+	{redisName, "drain at the wide fan-out, deliveries/s of raw", true, 0.6, 0.75,
+		toRaw(scenarioDrain, variantWide, result.rate)},
+	{redisName, "drain at fan-out 1, deliveries/s of raw", true, 0.6, 0.75,
+		toRaw(scenarioDrain, variantNarrow, result.rate)},
+	{redisName, "publish at the wide fan-out, deliveries/s of raw", true, 0.5, 0.6,
+		toRaw(scenarioPublish, variantWide, result.rate)},
+	{redisName, "latency from another process, p50 of asynq's", false, 0.4, 0,
+		against(asynqName, scenarioRemote, "", "", p50)},
+	{redisName, "claim, settle and record alone, deliveries/s of the whole pipeline", true, 2, 0, storeToPipeline},
+	{redisName, "claim, settle and record alone from a big backlog, deliveries/s of that from a small one", true, 0.8, 0,
+		within(scenarioStore, variantBig, variantSmall, result.rate)},
+	{redisName, "claim beside much that is pending, p50 of that beside little", false, 1.5, 0,
+		besideMuch(variantPending)},
+}
+
+// against compares a contender with a rival in a variant of its own, round by
+// round.
+func against(rival, scenario, variant, rivalVariant string, of func(result) float64) func(results, string) []float64 {
+	return func(all results, contender string) []float64 {
+		return ratios(all[key{scenario, variant, contender}], all[key{scenario, rivalVariant, rival}], of)
+	}
+}
+
+// besideMuch compares the two databases of each run.
+func besideMuch(variant string) func(results, string) []float64 {
+	return func(all results, contender string) []float64 {
+		return figures(all[key{scenarioClaim, variant, contender}], claimRatio)
+	}
+}
+
+// storeToPipeline compares the store alone with everything, round by round.
+func storeToPipeline(all results, contender string) []float64 {
+	return ratios(all[key{scenarioStore, variantSmall, contender}], all[key{scenarioDrain, variantWide, contender}], result.rate)
 }
 
 // toRaw compares a contender with the base, round by round.
