@@ -31,6 +31,9 @@ SOAK_TIMEOUT ?= 2h
 # Arguments for the benchmark program.
 BENCH_ARGS ?=
 
+# What of the SQL store's tests is run again with the lowest gorm.
+FLOORS_RUN ?= ^(TestSQLite|TestTransaction|TestNoTransaction|TestMigrateAtOnce|TestHostUntouched|TestSilent)$$
+
 # Linter and vulnerability checker are pinned by internal/tools/go.mod, and built anew when it or Go changes.
 BIN := $(CURDIR)/.bin/$(shell go env GOVERSION)
 GOLANGCI_LINT := $(BIN)/golangci-lint
@@ -40,9 +43,10 @@ GOVULNCHECK := $(BIN)/govulncheck
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
+# DEMO_ARGS may be -db FILE, and -new to start over even if the last run was cut short.
 .PHONY: demo
-demo: ## run the main job on an embedded store: a receiver that fails twice, then accepts
-	@cd examples && go run ./demo
+demo: ## run the main job on SQLite: a receiver that fails twice, then accepts (kill it, and run it again: it goes on)
+	@CGO_ENABLED=0 go build -C examples -o "$(CURDIR)/.bin/demo" ./demo && exec .bin/demo $(DEMO_ARGS)
 
 .PHONY: test
 test: ## vet and test every module, the root with the race detector
@@ -53,6 +57,10 @@ test: ## vet and test every module, the root with the race detector
 		echo "== go test $$race ./... ($$m)"; \
 		(cd "$$m" && go test $$race -timeout $(TEST_TIMEOUT) $(TESTFLAGS) ./...); \
 	done
+
+.PHONY: images
+images: ## build the images of the databases that tests need, where no registry can be reached (root, on Debian or Ubuntu)
+	@.ci/images/build
 
 .PHONY: deps
 deps: ## check what depends on what, and the go.mod files
@@ -93,9 +101,22 @@ soak: ## run the randomised tests on SOAK_SEEDS seeds (long)
 		echo "no test in $(SOAK_PKG) matches $(SOAK_RUN)" >&2; exit 1; fi
 	POSTRIDER_SEEDS=$(SOAK_SEEDS) go test $(SOAK_FLAGS) -count=1 -timeout $(SOAK_TIMEOUT) -run '$(SOAK_RUN)' $(SOAK_PKG)
 
+# Processes are killed and servers are taken away, which is sensitive to what else the machine does.
+.PHONY: crash
+crash: ## kill, stop and cut off processes that deliver, on every store, and check what came of it (long)
+	@cd internal/integration/crash && POSTRIDER_CRASH=full go test -count=1 -timeout 3h -run '^TestStores$$'
+
+.PHONY: crash-short
+crash-short: ## the same with few kills, on SQLite and PostgreSQL for the most part (minutes)
+	@cd internal/integration/crash && POSTRIDER_CRASH=short go test -count=1 -timeout 15m -run '^TestStores$$'
+
 .PHONY: mutation
 mutation: ## show that the conformance suite catches each seeded fault
 	go test -count=1 -timeout 30m ./internal/mutation
+
+.PHONY: floors
+floors: ## test the SQL store with the version of gorm that the root module states
+	@.ci/floors -count=1 -short -run '$(FLOORS_RUN)'
 
 .PHONY: bench
 bench: ## measure side by side with plain net/http (BENCH_ARGS are passed on)
