@@ -27,6 +27,11 @@ type Info struct {
 	// Shared tells that other processes can write to the store, so that the
 	// engine must look for work that nobody told it of.
 	Shared bool
+	// SingleWriter tells that there is one writer at a time, as in SQLite: from
+	// what a transaction of the host writes to its end, other calls that write
+	// wait, and fail with nothing written when their context ends. Calls that
+	// read go on.
+	SingleWriter bool
 }
 
 // Notifier is an optional capability of a shared store: it tells of

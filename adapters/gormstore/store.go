@@ -80,7 +80,10 @@ func New(db *gorm.DB, options ...Option) (*Store, error) {
 	s.sql = statements{dialect: found.dialect, prefix: cfg.prefix, schema: cfg.schema}
 	// The same database, schema and prefix have the same id, whichever process asks.
 	sum := sha256.Sum256([]byte(found.identity + "\x00" + cfg.schema + "\x00" + cfg.prefix))
-	s.info = store.Info{Name: found.dialect.String(), ID: found.dialect.String() + "_" + hex.EncodeToString(sum[:10]), Durable: found.durable, Shared: true}
+	s.info = store.Info{
+		Name: found.dialect.String(), ID: found.dialect.String() + "_" + hex.EncodeToString(sum[:10]),
+		Durable: found.durable, Shared: true, SingleWriter: found.dialect == sqlite,
+	}
 	switch found.dialect {
 	case postgres:
 		s.queue = postgresQueue{s}

@@ -35,7 +35,7 @@ type config struct {
 	// larger batches; 0 is InFlight.
 	StoreInFlight int
 	Endpoints     int
-	Payload   int
+	Payload       int
 
 	Deliveries int
 	// Publishers is how many goroutines publish at once, and Outstanding the

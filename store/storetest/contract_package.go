@@ -54,6 +54,10 @@ var packageSections = []section{
 	{"Info.Shared", []rule{
 		proved("Info/Stable", `Shared tells that other processes can write to the store, so that the engine must look for work that nobody told it of.`),
 	}},
+	{"Info.SingleWriter", []rule{
+		proved("Tx/BlocksNobody", `SingleWriter tells that there is one writer at a time, as in SQLite: from what a transaction of the host writes to its end, other calls that write wait, and fail with nothing written when their context ends.`),
+		proved("Tx/BlocksNobody", `Calls that read go on.`),
+	}},
 	{"Notifier", []rule{
 		proved("Notifier/Wakes", `Notifier is an optional capability of a shared store: it tells of deliveries that other processes inserted.`),
 	}},

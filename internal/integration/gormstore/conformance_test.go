@@ -12,12 +12,12 @@ import (
 )
 
 // conform runs the suite on a database.
-func conform(t *testing.T, d database, options ...storetest.Option) {
-	conformOn(t, d, func(testing.TB, *host, *gorm.DB) {}, options...)
+func conform(t *testing.T, d database) {
+	conformOn(t, d, func(testing.TB, *host, *gorm.DB) {})
 }
 
 // conformOn runs it after something was done to the tables.
-func conformOn(t *testing.T, d database, prepare func(testing.TB, *host, *gorm.DB), options ...storetest.Option) {
+func conformOn(t *testing.T, d database, prepare func(testing.TB, *host, *gorm.DB)) {
 	storetest.Run(t, func(tb testing.TB) storetest.Target {
 		h := newHost(tb, d)
 		db := h.open(tb, 16)
@@ -40,15 +40,11 @@ func conformOn(t *testing.T, d database, prepare func(testing.TB, *host, *gorm.D
 				}, nil
 			},
 		}
-	}, options...)
+	})
 }
 
-// SQLite has one writer at a time: what a host's transaction has written keeps
-// others from writing until it ends.
-var oneWriter = storetest.Exception("Tx/BlocksNobody", "SQLite has one writer")
-
-func TestSQLite(t *testing.T)    { conform(t, sqlitePure, oneWriter) }
-func TestSQLiteCgo(t *testing.T) { conform(t, sqliteCgo, oneWriter) }
+func TestSQLite(t *testing.T)    { conform(t, sqlitePure) }
+func TestSQLiteCgo(t *testing.T) { conform(t, sqliteCgo) }
 
 func TestPostgres(t *testing.T) {
 	for _, v := range servers.PostgresVersions {
