@@ -53,6 +53,18 @@ func (c conn) query(ctx context.Context, text string, args []any, scan func(*sql
 	} else {
 		rows, err = c.pool.QueryContext(ctx, c.s.sql.of(text), args...)
 	}
+	return each(rows, err, scan)
+}
+
+// queryOnce is query for a text without parameters that is one of very many: it
+// is neither remembered nor prepared.
+func (c conn) queryOnce(ctx context.Context, text string, scan func(*sql.Rows) error) error {
+	rows, err := c.pool.QueryContext(ctx, c.s.sql.render(text))
+	return each(rows, err, scan)
+}
+
+// each calls scan for each of the rows that a query has returned, and closes them.
+func each(rows *sql.Rows, err error, scan func(*sql.Rows) error) error {
 	if err != nil {
 		return err
 	}

@@ -12,15 +12,25 @@ import (
 // that it may report.
 const tailRows = 4
 
-// look answers Due with a statement that reads a page of lanes, by rising lane,
-// for the parameters after and limit.
-func (s *Store) look(ctx context.Context, c conn, p store.DueParams, page string) (due store.DueLanes, err error) {
+// page reads up to limit lanes that come after one, by rising lane: the lane,
+// what is to come in it, and whether it is paused.
+type page func(ctx context.Context, c conn, after string, limit int, scan func(*sql.Rows) error) error
+
+// pageBy returns a page by a statement with the parameters after and limit.
+func pageBy(text string) page {
+	return func(ctx context.Context, c conn, after string, limit int, scan func(*sql.Rows) error) error {
+		return c.query(ctx, text, []any{after, limit}, scan)
+	}
+}
+
+// look answers Due, a sweep by pages.
+func (s *Store) look(ctx context.Context, c conn, p store.DueParams, read page) (due store.DueLanes, err error) {
 	if err := s.tail(ctx, c, p, &due); err != nil {
 		return store.DueLanes{}, err
 	}
 	if p.Sweep {
 		err := s.sweep(p, &due, func(after string, limit int, report func(string, int64, bool)) error {
-			return c.query(ctx, page, []any{after, limit}, func(rows *sql.Rows) error {
+			return read(ctx, c, after, limit, func(rows *sql.Rows) error {
 				var lane string
 				var next int64
 				var paused bool

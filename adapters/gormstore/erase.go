@@ -85,7 +85,7 @@ func (s *Store) eraseEvents(ctx context.Context, doing, tenant string, n int) (e
 			h.events = append(h.events, e.seq)
 		}
 		// Deliveries that are under way may be settled until they are locked.
-		if h.deliveries, err = s.historyOf(ctx, c, events, s.forUpdate()); err != nil {
+		if h.deliveries, err = s.lockHistory(ctx, c, events); err != nil {
 			return err
 		}
 		return s.deleteHistory(ctx, c, h)

@@ -27,16 +27,38 @@ func (h history) numbers() []int64 {
 	return sortedSet(numbers)
 }
 
-// historyOf reads the deliveries of events.
-func (s *Store) historyOf(ctx context.Context, c conn, events []eventSpan, lock string) (found []historyRow, err error) {
-	text := "SELECT d.id, d.event_seq, d.updated_at, d.tenant, d.endpoint_id, d.state FROM {deliveries} d{of}" + lock
-	err = s.deliveriesOf(ctx, c, text, nil, events, func(rows *sql.Rows) error {
+const historyColumns = "d.id, d.event_seq, d.updated_at, d.tenant, d.endpoint_id, d.state"
+
+// scanHistory returns a function that adds a row of historyColumns to a list.
+func scanHistory(found *[]historyRow) func(*sql.Rows) error {
+	return func(rows *sql.Rows) error {
 		var d historyRow
 		err := rows.Scan(&d.number, &d.event, &d.updated, &d.tenant, &d.endpoint, &d.state)
-		found = append(found, d)
+		*found = append(*found, d)
 		return err
-	})
+	}
+}
+
+// historyOf reads the deliveries of events.
+func (s *Store) historyOf(ctx context.Context, c conn, events []eventSpan) (found []historyRow, err error) {
+	err = s.deliveriesOf(ctx, c, "SELECT "+historyColumns+" FROM {deliveries} d{of}", nil, events, scanHistory(&found))
 	return found, err
+}
+
+// lockHistory reads and locks the deliveries of events, which are locked already,
+// so that none is added meanwhile. It finds them first and then locks them by
+// their numbers: on MySQL a range locks the delivery after it, too, for a moment
+// in which a claim would pass that over.
+func (s *Store) lockHistory(ctx context.Context, c conn, events []eventSpan) (locked []historyRow, err error) {
+	found, err := s.historyOf(ctx, c, events)
+	if err != nil {
+		return nil, err
+	}
+	err = inLists(history{deliveries: found}.numbers(), func(list string, args []any) error {
+		text := "SELECT " + historyColumns + " FROM {deliveries} d" + s.dialect.byNumber() + " WHERE d.id IN (" + list + ") ORDER BY d.id" + s.forUpdate()
+		return c.query(ctx, text, args, scanHistory(&locked))
+	})
+	return locked, err
 }
 
 // deleteHistory deletes it, and takes it from the counts.

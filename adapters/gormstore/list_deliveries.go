@@ -3,6 +3,7 @@ package gormstore
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func (s *Store) Deliveries(ctx context.Context, q store.DeliveryQuery) (store.Pa
 		newest: math.MaxInt64, place: numberPlace, parse: placeNumber,
 	}
 	candidates := deliveryCandidates{Store: s, q: &q}
-	l.below = func(ctx context.Context, c conn, before int64, n int) ([]int64, error) {
+	l.below = func(ctx context.Context, c conn, before int64, n int) ([]int64, bool, error) {
 		return candidates.below(ctx, c, span{between.from, min(before, between.to)}, n)
 	}
 	l.fetch = func(ctx context.Context, c conn, numbers []int64, want int) (found []listed[int64, store.Delivery], err error) {
@@ -44,7 +45,7 @@ func (s *Store) Deliveries(ctx context.Context, q store.DeliveryQuery) (store.Pa
 			if left <= 0 {
 				return nil
 			}
-			text := "SELECT " + deliveryColumns + " FROM {deliveries} d" + s.dialect.byNumber() + " JOIN {events} e ON e.seq = d.event_seq WHERE " + condition +
+			text := "SELECT " + deliveryColumns + " FROM {deliveries} d" + s.dialect.byNumber() + s.dialect.itsEvent() + " WHERE " + condition +
 				filter + " ORDER BY d.id DESC LIMIT ?"
 			return c.query(ctx, text, append(append(args, values...), left), func(rows *sql.Rows) error {
 				var r deliveryRow
@@ -58,6 +59,15 @@ func (s *Store) Deliveries(ctx context.Context, q store.DeliveryQuery) (store.Pa
 		return found, err
 	}
 	return l.page(ctx, s, doing)
+}
+
+// itsEvent joins the event e of each delivery d. Postgres, which would like to
+// begin with the events of a rare type, is kept to the order.
+func (d dialect) itsEvent() string {
+	if d == postgres {
+		return " CROSS JOIN LATERAL (SELECT e.* FROM {events} e WHERE e.seq = d.event_seq LIMIT 1) e"
+	}
+	return " JOIN {events} e ON e.seq = d.event_seq"
 }
 
 // deliveryFilter is what a query says, but for the times.
@@ -96,24 +106,26 @@ type deliveryCandidates struct {
 	all bool
 }
 
-func (d *deliveryCandidates) below(ctx context.Context, c conn, between span, n int) ([]int64, error) {
+func (d *deliveryCandidates) below(ctx context.Context, c conn, between span, n int) (found []int64, end bool, err error) {
 	switch {
 	case d.q.EventID != "":
-		return d.ofEvent(ctx, c, between, n)
+		found, err = d.ofEvent(ctx, c, between, n)
+		return found, len(found) < n, err
 	case d.q.EndpointID != "":
 		return d.ofEndpoints(ctx, c, []string{d.q.EndpointID}, between, n)
-	case d.q.Scope.All && d.q.State == 0:
-		return d.ofAll(ctx, c, between, n)
-	}
-	if !d.known {
-		if err := d.count(ctx, c); err != nil {
-			return nil, err
+	case !d.q.Scope.All || d.q.State != 0:
+		if !d.known {
+			if err := d.count(ctx, c); err != nil {
+				return nil, false, err
+			}
+		}
+		if len(d.endpoints) <= mergedEndpoints {
+			return d.ofEndpoints(ctx, c, d.endpoints, between, n)
 		}
 	}
-	if len(d.endpoints) <= mergedEndpoints {
-		return d.ofEndpoints(ctx, c, d.endpoints, between, n)
-	}
-	return d.ofAll(ctx, c, between, n)
+	d.all = true
+	found, err = c.numbers(ctx, "SELECT id FROM {deliveries} WHERE id < ? AND id >= ? ORDER BY id DESC LIMIT ?", between.to, between.from, n)
+	return found, len(found) < n, err
 }
 
 // count learns from the counts which endpoints have deliveries for the list. A
@@ -135,27 +147,58 @@ func (d *deliveryCandidates) count(ctx context.Context, c conn) error {
 	return nil
 }
 
-func (d *deliveryCandidates) ofAll(ctx context.Context, c conn, between span, n int) ([]int64, error) {
-	d.all = true
-	return c.numbers(ctx, "SELECT id FROM {deliveries} WHERE id < ? AND id >= ? ORDER BY id DESC LIMIT ?", between.to, between.from, n)
-}
-
-// ofEndpoints merges the lists of endpoints.
-func (d *deliveryCandidates) ofEndpoints(ctx context.Context, c conn, endpoints []string, between span, n int) ([]int64, error) {
+// ofEndpoints merges the lists of endpoints, each as far as its share of n goes,
+// and down to where the first of them was cut off.
+func (d *deliveryCandidates) ofEndpoints(ctx context.Context, c conn, endpoints []string, between span, n int) (found []int64, end bool, err error) {
 	if len(endpoints) == 0 {
-		return nil, nil
+		return nil, true, nil
+	}
+	each := n
+	if len(endpoints) > 1 {
+		each = min(n, 2*n/len(endpoints)+8)
 	}
 	condition, order := d.dialect.between("d", "endpoint_id", "id")
-	one := "SELECT d.id FROM {deliveries} d" + d.dialect.through("deliveries_by_endpoint") + " WHERE " + condition + " ORDER BY " + order + " LIMIT ?"
+	var text strings.Builder
 	var args []any
-	for _, id := range endpoints {
-		args = append(append(args, d.dialect.betweenArgs(id, between.to, between.from)...), n)
+	for i, id := range endpoints {
+		if i > 0 {
+			text.WriteString(" UNION ALL ")
+		}
+		fmt.Fprintf(&text, "SELECT * FROM (SELECT %d, d.id FROM {deliveries} d%s WHERE %s ORDER BY %s LIMIT ?) AS e%d",
+			i, d.dialect.through("deliveries_by_endpoint"), condition, order, i)
+		args = append(append(args, d.dialect.betweenArgs(id, between.to, between.from)...), each)
 	}
-	if len(endpoints) == 1 {
-		return c.numbers(ctx, one, args...)
+	read, last := make([]int, len(endpoints)), make([]int64, len(endpoints))
+	err = c.query(ctx, text.String(), args, func(rows *sql.Rows) error {
+		var i int
+		var id int64
+		if err := rows.Scan(&i, &id); err != nil {
+			return err
+		}
+		found = append(found, id)
+		if read[i]++; read[i] == 1 || id < last[i] {
+			last[i] = id
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, false, err
 	}
-	return c.numbers(ctx, strings.Repeat("SELECT id FROM ("+one+") AS d UNION ALL ", len(endpoints)-1)+"SELECT id FROM ("+one+") AS d ORDER BY id DESC LIMIT ?",
-		append(args, n)...)
+	cut := int64(0)
+	for i := range endpoints {
+		if read[i] == each {
+			cut = max(cut, last[i])
+		}
+	}
+	slices.Sort(found)
+	slices.Reverse(found)
+	if cut == 0 && len(found) <= n {
+		return found, true, nil
+	}
+	for len(found) > n || found[len(found)-1] < cut {
+		found = found[:len(found)-1]
+	}
+	return found, false, nil
 }
 
 // ofEvent reads the deliveries of an event, or of several, since each tenant can

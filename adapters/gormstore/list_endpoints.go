@@ -33,7 +33,7 @@ func (s *Store) Endpoints(ctx context.Context, q store.EndpointQuery) (store.Pag
 		kind: "endpoints", filter: []any{q.Scope.All, q.Scope.Tenant, uint8(q.Status)}, cursor: q.Cursor, limit: q.Limit,
 		newest: endpointPlace{created: math.MaxInt64}, place: endpointPlace.bytes, parse: parseEndpointPlace,
 	}
-	l.below = func(ctx context.Context, c conn, before endpointPlace, n int) (places []endpointPlace, err error) {
+	l.below = func(ctx context.Context, c conn, before endpointPlace, n int) (places []endpointPlace, end bool, err error) {
 		text, args := "SELECT created_at, id FROM {endpoints} WHERE created_at <= ? AND (created_at < ? OR id < ?)", []any{before.created, before.created, before.id}
 		if !q.Scope.All {
 			text, args = text+" AND tenant = ?", append(args, q.Scope.Tenant)
@@ -44,7 +44,7 @@ func (s *Store) Endpoints(ctx context.Context, q store.EndpointQuery) (store.Pag
 			places = append(places, p)
 			return err
 		})
-		return places, err
+		return places, len(places) < n, err
 	}
 	l.fetch = func(ctx context.Context, c conn, candidates []endpointPlace, want int) (found []listed[endpointPlace, store.Endpoint], err error) {
 		ids := make([]string, len(candidates))

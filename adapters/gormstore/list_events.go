@@ -19,15 +19,17 @@ func (s *Store) Events(ctx context.Context, q store.EventQuery) (store.Page[stor
 		kind: "events", filter: []any{q.Scope.All, q.Scope.Tenant, q.Type, between.from, between.to}, cursor: q.Cursor, limit: q.Limit,
 		newest: math.MaxInt64, place: numberPlace, parse: placeNumber,
 	}
-	l.below = func(ctx context.Context, c conn, before int64, n int) ([]int64, error) {
+	l.below = func(ctx context.Context, c conn, before int64, n int) (found []int64, end bool, err error) {
 		if q.Scope.All {
-			return c.numbers(ctx, "SELECT seq FROM {events} WHERE seq < ? AND seq >= ? ORDER BY seq DESC LIMIT ?",
+			found, err = c.numbers(ctx, "SELECT seq FROM {events} WHERE seq < ? AND seq >= ? ORDER BY seq DESC LIMIT ?",
 				min(before, between.to), between.from, n)
+			return found, len(found) < n, err
 		}
 		condition, order := s.dialect.between("e", "tenant", "seq")
 		args := s.dialect.betweenArgs(q.Scope.Tenant, min(before, between.to), between.from)
-		return c.numbers(ctx, "SELECT e.seq FROM {events} e"+s.dialect.through("events_by_tenant")+" WHERE "+condition+" ORDER BY "+order+" LIMIT ?",
+		found, err = c.numbers(ctx, "SELECT e.seq FROM {events} e"+s.dialect.through("events_by_tenant")+" WHERE "+condition+" ORDER BY "+order+" LIMIT ?",
 			append(args, n)...)
+		return found, len(found) < n, err
 	}
 	l.fetch = func(ctx context.Context, c conn, candidates []int64, want int) (found []listed[int64, store.Event], err error) {
 		filter, values := "", []any{}

@@ -23,8 +23,9 @@ type listing[K, T any] struct {
 	newest K
 	place  func(K) []byte
 	parse  func([]byte) (K, error)
-	// below returns up to n candidates that come after a place in the list.
-	below func(ctx context.Context, c conn, before K, n int) ([]K, error)
+	// below returns up to n candidates that come next after a place in the list,
+	// at least one if there is any, and whether they are the last.
+	below func(ctx context.Context, c conn, before K, n int) (candidates []K, end bool, err error)
 	// fetch returns the first of the candidates that belong to the list, at least
 	// want of them if there are as many, with their places and in the list's
 	// order. Candidates may have gone meanwhile.
@@ -67,9 +68,10 @@ func (l *listing[K, T]) page(ctx context.Context, s *Store, doing string) (page 
 	for {
 		var candidates []K
 		var found []listed[K, T]
+		var end bool
 		// Each round has the time of a call: there can be many.
 		err := s.read(ctx, doing, func(ctx context.Context, c conn) (err error) {
-			if candidates, err = l.below(ctx, c, before, n); err != nil || len(candidates) == 0 {
+			if candidates, end, err = l.below(ctx, c, before, n); err != nil || len(candidates) == 0 {
 				found = nil
 				return err
 			}
@@ -85,7 +87,7 @@ func (l *listing[K, T]) page(ctx context.Context, s *Store, doing string) (page 
 			}
 			page.Items, last = append(page.Items, f.record), f.at
 		}
-		if len(candidates) < n {
+		if end || len(candidates) == 0 {
 			return page, nil
 		}
 		before = candidates[len(candidates)-1]

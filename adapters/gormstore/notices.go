@@ -68,9 +68,14 @@ func (n *notices) send(s *Store) {
 	n.mu.Lock()
 	n.armed = false
 	owed := n.owed
-	n.owed = false
-	if owed {
-		n.last = time.Now()
+	if rest := noticeGap - time.Since(n.last); owed && rest > 0 {
+		// An Insert has notified meanwhile, and one that it could not see has
+		// committed after that.
+		n.armed = true
+		time.AfterFunc(rest, func() { n.send(s) })
+		owed = false
+	} else if owed {
+		n.owed, n.last = false, time.Now()
 	}
 	n.mu.Unlock()
 	if !owed {

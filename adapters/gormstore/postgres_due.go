@@ -21,5 +21,5 @@ FROM (SELECT * FROM w LIMIT ?::int) l LEFT JOIN {endpoints} e ON e.id = l.endpoi
 ORDER BY l.endpoint_id`
 
 func (q postgresQueue) due(ctx context.Context, c conn, p store.DueParams) (store.DueLanes, error) {
-	return q.look(ctx, c, p, postgresSweep)
+	return q.look(ctx, c, p, pageBy(postgresSweep))
 }

@@ -156,7 +156,7 @@ func (g *purge) remove(ctx context.Context, events []eventSpan) (gone map[int64]
 		for _, e := range locked {
 			gone[e.seq] = true
 		}
-		rows, err := g.historyOf(ctx, c, locked, "")
+		rows, err := g.historyOf(ctx, c, locked)
 		if err != nil {
 			return err
 		}

@@ -21,5 +21,5 @@ SELECT w.lane, (SELECT visible_at FROM {deliveries} INDEXED BY {deliveries_queue
 FROM w LEFT JOIN {endpoints} e ON e.id = w.lane WHERE w.lane IS NOT NULL ORDER BY w.lane`
 
 func (q sqliteQueue) due(ctx context.Context, c conn, p store.DueParams) (store.DueLanes, error) {
-	return q.look(ctx, c, p, sqliteSweep)
+	return q.look(ctx, c, p, pageBy(sqliteSweep))
 }

@@ -75,7 +75,7 @@ func (s *Store) usedEndpoints(ctx context.Context) (map[string]bool, error) {
 func (s *Store) purgeTombstone(ctx context.Context, id string) error {
 	return s.write(ctx, "purging a tombstone", idempotent, func(ctx context.Context, c conn) error {
 		d := deliveryCandidates{Store: s}
-		found, err := d.ofEndpoints(ctx, c, []string{id}, span{0, math.MaxInt64}, 1)
+		found, _, err := d.ofEndpoints(ctx, c, []string{id}, span{0, math.MaxInt64}, 1)
 		if err != nil || len(found) > 0 {
 			return err
 		}
