@@ -14,12 +14,19 @@ const maxRounds = 8
 // microseconds.
 const downPause = 1e6
 
+// apart is how far the shards' clocks may be apart at one claim, in microseconds:
+// masters differ a little, are asked one after another, and a shard's clock is
+// ahead after many insertions at once. A shard shows what is visible to the one
+// that is furthest ahead, but not by more than this.
+const apart = 20_000
+
 // acrossClaim is a claim over several shards while it is made.
 type acrossClaim struct {
 	builder
 	params store.ClaimParams
 	lanes  []acrossLane
-	// now is the time of the claim, the latest of the shards' clocks.
+	// now is the time of the claim, the latest of the shards' clocks, unless that
+	// is too far apart from the earliest.
 	now int64
 	// measured tells that the sizes of bodies are needed.
 	measured bool
@@ -120,7 +127,7 @@ func (c *acrossClaim) peek(ctx context.Context, from, round int) error {
 				maxTaken = 1 << 40
 			}
 			keys := []string{k.meta, k.rows, k.timed, k.bodies, k.versions}
-			args := []any{max(c.params.MaxBytes, 0), maxTaken}
+			args := []any{max(c.params.MaxBytes, 0), maxTaken, apart}
 			for i := from; i < len(c.lanes); i++ {
 				l := &c.lanes[i]
 				keys = append(keys, k.fresh(l.id))
@@ -155,15 +162,15 @@ func share(n, shards int) int {
 // seenBy takes in what the shards showed. It returns true if only some of them
 // told the sizes of bodies.
 func (c *acrossClaim) seenBy(from int, replies []any) (mixed bool) {
-	first := c.now == 0
 	sizes, up := 0, 0
+	latest, earliest := int64(0), int64(maxMicros)
 	for shard, reply := range replies {
 		list := asList(reply)
 		if !c.down[shard] {
 			up++
 		}
-		if first {
-			c.now = max(c.now, asInt(at(list, 0)))
+		if now := asInt(at(list, 0)); now > 0 {
+			latest, earliest = max(latest, now), min(earliest, now)
 		}
 		if asInt(at(list, 1)) == 1 {
 			sizes++
@@ -178,6 +185,9 @@ func (c *acrossClaim) seenBy(from int, replies []any) (mixed bool) {
 			}
 			l.shards[shard] = decodePeeked(asList(at(list, 3+i-from)))
 		}
+	}
+	if c.now == 0 {
+		c.now = min(latest, earliest+apart)
 	}
 	c.measured = sizes > 0
 	return sizes > 0 && sizes < up
@@ -293,7 +303,7 @@ func (c *acrossClaim) take(ctx context.Context) (again bool, err error) {
 	var requests []request
 	var of [][]int // the lanes of each claim
 	for shard := range c.Store.shards {
-		claim := &shardClaim{shard: shard, until: min(c.now+span(c.params.Lease), maxMicros)}
+		claim := &shardClaim{shard: shard, lease: span(c.params.Lease), until: min(c.now+span(c.params.Lease), maxMicros)}
 		var which []int
 		for i := range c.lanes {
 			l := &c.lanes[i]

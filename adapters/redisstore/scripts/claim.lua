@@ -11,7 +11,8 @@
 -- ARGV[2]  how many to take at most
 -- ARGV[3]  how many bytes of bodies to take at most, 0 for no bound
 -- ARGV[4]  1: the first delivery is taken whatever its size
--- ARGV[5]  when the leases end, 0: the length of the lease from now
+-- ARGV[5]  when the leases end, which makes the time that of their beginning; 0:
+--          the length of the lease from now
 -- ARGV[6...] for each lane: the lane, how many to take of it, and the last entry
 --          to take (visible and field, 16 bytes), '' for no such bound
 --
@@ -33,6 +34,7 @@ local last = tonumber(known[1] or 0)
 if last > now then now = last end
 local untilTime = tonumber(ARGV[5])
 if untilTime == 0 then untilTime = math.min(now + lease, FOREVER) end
+now = math.max(now, untilTime - lease)
 -- The bodies need to be measured only if they could reach the bound.
 local measure = maxBytes > 0 and max * tonumber(known[2] or 0) > maxBytes
 -- A write that needs no memory comes first: Redis then lets the others pass even

@@ -1,4 +1,5 @@
--- peek shows the first deliveries of lanes that are visible, without taking them.
+-- peek shows the first deliveries of lanes that are visible, or will be within
+-- so much, without taking them.
 --
 -- KEYS[1]  meta
 -- KEYS[2]  rows            hash: field -> row
@@ -9,7 +10,8 @@
 -- ARGV[1]  a bound of bytes: if the largest body times ARGV[2] exceeds it, the
 --          sizes of the bodies are told; 0 for no bound
 -- ARGV[2]  how many are going to be taken in all shards at most
--- ARGV[3...] for each lane: the lane and how many to show
+-- ARGV[3]  what is visible within so many microseconds counts as visible
+-- ARGV[4...] for each lane: the lane and how many to show
 --
 -- Returns {now, measured, versions, lane...}: 1 if sizes are told; the versions of
 -- the lanes' endpoints, as far as they are in this shard; and for each lane {next,
@@ -20,8 +22,9 @@ local meta, rows, timed, bodies, versions = KEYS[1], KEYS[2], KEYS[3], KEYS[4], 
 local now = clock(meta)
 local bound, max = tonumber(ARGV[1]), tonumber(ARGV[2])
 local measure = bound > 0 and max * tonumber(call('HGET', meta, 'big') or 0) > bound
+local horizon = now + tonumber(ARGV[3])
 local names = {}
-for l = 1, (#ARGV - 2) / 2 do names[l] = ARGV[2 * l + 1] end
+for l = 1, (#ARGV - 3) / 2 do names[l] = ARGV[2 * l + 2] end
 local version = hmget(versions, names)
 for l = 1, #names do version[l] = version[l] or '' end
 local result = { now, measure and 1 or 0, version }
@@ -57,8 +60,8 @@ local function show(lane, list, want)
       end
     end
     if not visible then return { 0, 0, table.concat(entries), sizes } end
-    if visible > now or #entries >= want then
-      return { visible, visible <= now and 1 or 0, table.concat(entries), sizes }
+    if visible > horizon or #entries >= want then
+      return { visible, visible <= horizon and 1 or 0, table.concat(entries), sizes }
     end
     entries[#entries + 1] = pack('>I7I7H', visible, number, index)
     if measure then sizes[#entries] = call('HSTRLEN', bodies, pack('>I7', number)) end
@@ -69,10 +72,10 @@ end
 for l, lane in ipairs(names) do
   local list = KEYS[5 + l]
   local first = headOf(timed, rows, list, lane) -- drops what is outdated in front
-  if first == 0 or first > now then
+  if first == 0 or first > horizon then
     result[l + 3] = { first, 0, '', {} }
   else
-    result[l + 3] = show(lane, list, tonumber(ARGV[2 * l + 2]))
+    result[l + 3] = show(lane, list, tonumber(ARGV[2 * l + 3]))
   end
 end
 return result

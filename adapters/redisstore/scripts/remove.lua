@@ -161,20 +161,25 @@ else
     end
     -- What is pending again, or changed since, was requeued; a later entry tells
     -- when it ends then.
-    if head and not pending and changed < before and not removed[number] then
+    if head and not pending and changed < before and (mode == 'bodies' or not removed[number]) then
       local _, _, tenant, id = unpackBytes(HEAD, head)
       if not covered(tenant, found) then
         more = 1
         return false
       end
       if mode == 'bodies' then
-        emptyEvent(number, found)
+        -- One that has ended twice is emptied once, and keeps both entries: it is
+        -- the last one that tells when it is old.
         kept[#kept + 1] = entry
-        removed[number] = true
+        if not removed[number] and call('HEXISTS', bodies, number) == 1 then
+          emptyEvent(number, found)
+          removed[number] = true
+          events = events + 1
+        end
       else
         removeEvent(number, tenant, id, found)
+        events = events + 1
       end
-      events = events + 1
     end
     return true
   end)
