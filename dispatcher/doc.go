@@ -43,5 +43,31 @@
 // # Errors
 //
 // Bad input gets a [*ValidationError] that names field and reason; nothing is
-// written then. [store.ErrNotFound] and [store.ErrConflict] are for errors.Is.
+// written then. The others are for errors.Is:
+//
+//	[store.ErrNotFound]       no such endpoint, event or delivery in the tenant
+//	[store.ErrConflict]       the endpoint changed since it was read, or the
+//	                          idempotency key belongs to another event
+//	[store.ErrFull]           the store has no room; nothing was written
+//	[store.ErrInvalidCursor]  a cursor that is not of this list
+//	[store.ErrForeignTx]      a transaction of another store
+//	[ErrRunning]              Run, while it runs
+//
+// Any other error is the store's, such as a lost connection. A Publish that
+// returned one may have been stored or not: repeat it under the same ID or Key
+// of the [Event].
+//
+// # Running
+//
+// Run blocks; its context, or Stop, ends it. A service usually does
+//
+//	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+//	defer stop()
+//	done := make(chan error, 1)
+//	go func() { done <- hooks.Run(ctx) }()
+//	… // serve until ctx ends
+//	err := <-done // drained: wait for it before the database is closed
+//
+// and needs Stop only where the time to drain is another one than
+// [WithDrainTimeout].
 package dispatcher

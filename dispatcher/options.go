@@ -200,7 +200,7 @@ type CrashPolicy struct {
 	Suspect int
 	// Fail is the number from which on it is failed, with [CodeCrashing]; after
 	// the first Suspect ones, only leases count that expired while the delivery
-	// was tried alone. Default 10.
+	// was tried alone. Default 10, or three times Suspect if that is more.
 	Fail int
 	// Settled is how long a process must have run before it tries a suspect, so
 	// that a host which crashes soon after every start fails no delivery;
@@ -302,7 +302,7 @@ func (p *CrashPolicy) complete() error {
 		p.Suspect = 3
 	}
 	if p.Fail == 0 {
-		p.Fail = 10
+		p.Fail = max(10, 3*p.Suspect)
 	}
 	if p.Settled == 0 {
 		p.Settled = 30 * time.Second
