@@ -40,7 +40,8 @@ func testFaults(t *testing.T, p place) {
 			taken, _ := f.receiver.distinct()
 			f.reach(taken+200, time.Minute)
 			stop()
-			f.done(time.Minute)
+			// A store with a fault need not come to an end with what it has; the
+			// breach is in the history already.
 			r := history.Check(f.history())
 			if !slices.Contains(r.Broken(), c.rule) {
 				t.Errorf("not found: broken are %v, want %v", r.Broken(), c.rule)
