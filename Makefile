@@ -112,7 +112,7 @@ crash-short: ## the same with few kills, on SQLite and PostgreSQL for the most p
 
 .PHONY: mutation
 mutation: ## show that the conformance suite catches each seeded fault
-	go test -count=1 -timeout 30m ./internal/mutation
+	POSTRIDER_FAULTS=all go test -count=1 -timeout 30m ./internal/mutation
 
 .PHONY: floors
 floors: ## test the SQL store with the version of gorm that the root module states
