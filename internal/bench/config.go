@@ -101,6 +101,7 @@ func defaults() config {
 		Rounds:           3,
 		Warmup:           true,
 		InFlight:         32,
+		StoreInFlight:    200,
 		Endpoints:        10,
 		Payload:          1024,
 		Deliveries:       160_000,
@@ -168,7 +169,7 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 	fs.IntVar(&c.Rivals.RiverConns, "river-conns", c.Rivals.RiverConns, "connections of River's pool")
 	fs.IntVar(&c.Deliveries, "n", c.Deliveries, "deliveries of one drain or publish run of the fastest; the others make their share of it")
 	fs.IntVar(&c.InFlight, "inflight", c.InFlight, "requests under way at once")
-	fs.IntVar(&c.StoreInFlight, "store-inflight", c.StoreInFlight, "requests under way at once on durable stores; 0 is -inflight")
+	fs.IntVar(&c.StoreInFlight, "store-inflight", c.StoreInFlight, "requests of this library under way at once on durable stores; 0 is -inflight")
 	fs.IntVar(&c.Endpoints, "endpoints", c.Endpoints, "endpoints, which is also the wide fan-out")
 	fs.IntVar(&c.Payload, "payload", c.Payload, "bytes of the payload")
 	fs.IntVar(&c.Publishers, "publishers", c.Publishers, "goroutines that publish in the publish scenario")
