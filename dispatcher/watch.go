@@ -35,9 +35,14 @@ func (r *run) watch(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var nextSweep, sweepAllowed time.Time
+	woken := false
 	for {
-		p.Sweep = !time.Now().Before(nextSweep)
 		began := time.Now()
+		// Whoever wakes it has just inserted something, which the tail finds at
+		// once: it need not wait for a sweep, unless that waits already.
+		late := began.Sub(nextSweep)
+		p.Sweep = late >= 0 && (!woken || late > minSweepGap)
+		woken = false
 		callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 		found, err := e.store.Due(callCtx, p)
 		cancel()
@@ -74,19 +79,35 @@ func (r *run) watch(ctx context.Context) {
 		case <-timer.C:
 		case <-look:
 			// What was committed late lies behind the mark; only a sweep finds it.
-			nextSweep = sweepAllowed
+			woken = true
+			if soon := laterOf(sweepAllowed, time.Now()); soon.Before(nextSweep) {
+				nextSweep = soon
+			}
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// listen lets the store wake the watch.
+// noticed takes in a notice of the store: of lanes with work, or that there is
+// some.
+func (e *Engine) noticed(lanes ...string) {
+	if len(lanes) == 0 {
+		e.Wake()
+		return
+	}
+	now := time.Now()
+	for _, l := range lanes {
+		e.lanes.wake(l, now)
+	}
+}
+
+// listen lets the store wake the engine.
 func (e *Engine) listen(ctx context.Context, n store.Notifier) {
 	retry := newStoreBackoff()
 	for {
 		began := time.Now()
-		err := n.Listen(ctx, e.Wake)
+		err := n.Listen(ctx, e.noticed)
 		if ctx.Err() != nil {
 			return
 		}

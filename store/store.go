@@ -39,6 +39,7 @@ type Info struct {
 type Notifier interface {
 	// Listen calls wake, from one goroutine, soon after deliveries became
 	// claimable through another process, until ctx ends or the connection
-	// fails. It is an optimisation: notices may be lost, doubled or merged.
-	Listen(ctx context.Context, wake func()) error
+	// fails. Lanes say where they are, all of them; without any, the engine has
+	// to look. It is an optimisation: notices may be lost, doubled or merged.
+	Listen(ctx context.Context, wake func(lanes ...string)) error
 }

@@ -32,7 +32,7 @@ const (
 //
 // Inserts through this Store do not wake it: the engine that made them knows.
 // Those in transactions of the host do.
-func (s *Store) Listen(ctx context.Context, wake func()) error {
+func (s *Store) Listen(ctx context.Context, wake func(...string)) error {
 	if s.hears() {
 		err := s.listen(ctx, wake)
 		switch {
@@ -59,7 +59,7 @@ func (s *Store) hears() bool {
 var errDeaf = errors.New("notices cannot be received")
 
 // listen calls wake for each notice, until that fails.
-func (s *Store) listen(ctx context.Context, wake func()) (err error) {
+func (s *Store) listen(ctx context.Context, wake func(...string)) (err error) {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (s *Store) listen(ctx context.Context, wake func()) (err error) {
 }
 
 // hear listens on l until it fails or ctx ends.
-func (s *Store) hear(ctx context.Context, l listener, wake func()) error {
+func (s *Store) hear(ctx context.Context, l listener, wake func(...string)) error {
 	if err := l.exec(ctx, "LISTEN "+postgres.quote(s.channel())); err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 
 // poll looks for deliveries that others have inserted, where nobody tells: often
 // after there were some, and less and less often when there are none.
-func (s *Store) poll(ctx context.Context, wake func()) error {
+func (s *Store) poll(ctx context.Context, wake func(...string)) error {
 	often, seldom := 50*time.Millisecond, time.Second
 	if s.dialect == sqlite { // in this process: a look takes microseconds
 		often, seldom = 10*time.Millisecond, 250*time.Millisecond

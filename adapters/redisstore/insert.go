@@ -247,7 +247,7 @@ func (in *insertion) storeRequest(which []int, target int, reservations map[int]
 	for _, t := range tenantNames {
 		keys = append(keys, k.tenantOrder(t))
 	}
-	channel, message := in.notice(len(laneNames) > 0)
+	channel, message := in.notice(laneNames)
 	args := make([]any, 0, 4+len(laneNames)+len(perEvent))
 	args = append(args, channel, message, len(tenantNames), len(laneNames))
 	for _, l := range laneNames {

@@ -116,4 +116,6 @@ type notices struct {
 	mu      sync.Mutex
 	last    time.Time
 	pending bool
+	// lanes are those of the notice that was put off.
+	lanes []string
 }

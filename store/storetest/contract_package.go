@@ -63,6 +63,7 @@ var packageSections = []section{
 	}},
 	{"Notifier.Listen", []rule{
 		proved("Notifier/Wakes Notifier/Ends", `Listen calls wake, from one goroutine, soon after deliveries became claimable through another process, until ctx ends or the connection fails.`),
+		proved("Notifier/Wakes", `Lanes say where they are, all of them; without any, the engine has to look.`),
 		stated(licence, `It is an optimisation: notices may be lost, doubled or merged.`),
 	}},
 	{"Announcer", []rule{

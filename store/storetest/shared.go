@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -141,11 +142,14 @@ func notifierWakes(t *tester) {
 	var inside atomic.Int64
 	ended := make(chan error, 1)
 	go func() {
-		ended <- n.Listen(ctx, func() {
+		ended <- n.Listen(ctx, func(lanes ...string) {
 			if inside.Add(1) != 1 {
 				t.Errorf("wake was called from two goroutines at once")
 			}
 			defer inside.Add(-1)
+			if len(lanes) > 0 && (!slices.Contains(lanes, "l") || !slices.Contains(lanes, "m")) {
+				t.Errorf("told of the lanes %q, want l and m, or none", lanes)
+			}
 			select {
 			case woken <- struct{}{}:
 			default:
@@ -153,7 +157,7 @@ func notifierWakes(t *tester) {
 		})
 	}()
 	for i := range 10 {
-		other.publish("", fmt.Sprint("e", i), "l")
+		other.publish("", fmt.Sprint("e", i), "l", "m")
 		select {
 		case <-woken:
 			return
@@ -172,7 +176,7 @@ func notifierEnds(t *tester) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = n.Listen(ctx, func() {}) // it may say why it ended, or nothing
+		_ = n.Listen(ctx, func(...string) {}) // it may say why it ended, or nothing
 	}()
 	cancel()
 	select {

@@ -19,7 +19,7 @@ import (
 type database struct {
 	store.Store
 	mu        sync.Mutex
-	listeners map[*handle]func()
+	listeners map[*handle]func(...string)
 }
 
 type handle struct {
@@ -39,7 +39,7 @@ func (h *handle) Insert(ctx context.Context, events []store.NewEvent) ([]store.I
 	return in, err
 }
 
-func (h *handle) Listen(ctx context.Context, wake func()) error {
+func (h *handle) Listen(ctx context.Context, wake func(...string)) error {
 	h.db.mu.Lock()
 	h.db.listeners[h] = wake
 	h.db.mu.Unlock()
@@ -106,7 +106,7 @@ func (t *tx) Insert(ctx context.Context, events []store.NewEvent) ([]store.Inser
 func played(eager bool) storetest.Factory {
 	return func(testing.TB) storetest.Target {
 		var c clock
-		db := &database{Store: memstore.New(memstore.WithClock(c.now)), listeners: make(map[*handle]func())}
+		db := &database{Store: memstore.New(memstore.WithClock(c.now)), listeners: make(map[*handle]func(...string))}
 		open := func() *handle { return &handle{db.Store, db} }
 		return storetest.Target{
 			Store:   open(),

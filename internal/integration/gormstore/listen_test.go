@@ -30,7 +30,7 @@ func listen(tb testing.TB, s *gormstore.Store) *ear {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		e.ended <- s.Listen(ctx, func() { e.woken <- struct{}{} })
+		e.ended <- s.Listen(ctx, func(...string) { e.woken <- struct{}{} })
 	}()
 	tb.Cleanup(func() {
 		stop()

@@ -216,7 +216,7 @@ func TestHostUntouched(t *testing.T) {
 		works(t, s, "work")
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		if err := s.Listen(ctx, func() {}); !errors.Is(err, context.DeadlineExceeded) {
+		if err := s.Listen(ctx, func(...string) {}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Listen: %v, want the context's error", err)
 		}
 		if db.Config != config || db.Logger != log || db.Statement != statement || len(db.Plugins) != plugins || len(db.ClauseBuilders) != clauses {
