@@ -118,6 +118,10 @@ mutation: ## show that the conformance suite catches each seeded fault
 floors: ## test the SQL store with the version of gorm that the root module states
 	@.ci/floors -count=1 -short -run '$(FLOORS_RUN)'
 
+.PHONY: examples
+examples: ## test the examples on a Postgres and a Redis in containers
+	@.ci/examples
+
 .PHONY: bench
 bench: ## measure side by side with plain net/http (BENCH_ARGS are passed on)
 	@cd internal/bench && go run . $(BENCH_ARGS)
