@@ -15,6 +15,9 @@ RACE ?= $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 TESTFLAGS ?=
 TEST_TIMEOUT ?= 30m
 
+# Flags for the tests on databases alone: -short lets the suite's concurrent histories be a third as long.
+STORES_FLAGS ?=
+
 # Time per fuzz target, as -fuzztime takes it: a duration, or a number of runs such as 100000x.
 FUZZTIME ?= 10s
 
@@ -33,6 +36,9 @@ BENCH_ARGS ?=
 
 # What of the SQL store's tests is run again with the lowest gorm.
 FLOORS_RUN ?= ^(TestSQLite|TestTransaction|TestNoTransaction|TestMigrateAtOnce|TestHostUntouched|TestSilent)$$
+
+# The tests that run the conformance suite on a database.
+RACE_RUN ?= ^(TestSQLite|TestSQLiteCgo|TestPostgres|TestMySQL|TestMariaDB|TestPgBouncer|TestPartitioned|TestConformance.*)$$
 
 # Linter and vulnerability checker are pinned by internal/tools/go.mod, and built anew when it or Go changes.
 BIN := $(CURDIR)/.bin/$(shell go env GOVERSION)
@@ -53,10 +59,16 @@ test: ## vet and test every module, the root with the race detector
 	@if [ -z "$(RACE)" ]; then echo "note: no C compiler, so the race detector is off"; fi
 	@for m in $(MODULES); do echo "== go vet ./... ($$m)"; (cd "$$m" && go vet ./...); done
 	@for m in $(MODULES); do \
-		race=; if [ "$$m" = . ]; then race="$(RACE)"; fi; \
-		echo "== go test $$race ./... ($$m)"; \
-		(cd "$$m" && go test $$race -timeout $(TEST_TIMEOUT) $(TESTFLAGS) ./...); \
+		own=; case "$$m" in .) own="$(RACE)" ;; internal/integration) own="$(STORES_FLAGS)" ;; esac; \
+		echo "== go test $$own ./... ($$m)"; \
+		(cd "$$m" && go test $$own -timeout $(TEST_TIMEOUT) $(TESTFLAGS) ./...); \
 	done
+	@if [ -n "$(RACE)" ]; then echo "== go test: what the race detector disturbs"; go test $(TESTFLAGS) -run '^TestAllocations$$' ./internal/jsonform; fi
+
+# The suite's waits are real ones, and under the race detector SQLite in Go is ten times as slow.
+.PHONY: race
+race: ## run the conformance suite on every database with the race detector (long)
+	@cd internal/integration && go test -race -count=1 -timeout 2h -run '$(RACE_RUN)' ./gormstore ./redisstore
 
 .PHONY: images
 images: ## build the images of the databases that tests need, where no registry can be reached (root, on Debian or Ubuntu)

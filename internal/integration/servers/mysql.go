@@ -19,16 +19,16 @@ var (
 func MySQL(tb testing.TB, version string, args ...string) *Database {
 	tb.Helper()
 	return own(tb, "mysql "+version, func(ctx context.Context) (*Database, error) {
-		return startMySQL(ctx, version, args...)
+		return startMySQL(ctx, version, "", args...)
 	})
 }
 
-// SharedMySQL returns MySQL of a version to all tests of a package. It loses data when its machine crashes, and takes 500
+// SharedMySQL returns MySQL of a version to all tests of a package. Its files are in memory, and it takes 500
 // connections.
 func SharedMySQL(tb testing.TB, version string) *Database {
 	tb.Helper()
 	return shared(tb, "mysql "+version, func(ctx context.Context) (*Database, error) {
-		return startMySQL(ctx, version, "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--max-connections=500")
+		return startMySQL(ctx, version, mysqlData, "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--max-connections=500")
 	})
 }
 
@@ -37,31 +37,34 @@ func SharedMySQL(tb testing.TB, version string) *Database {
 func MariaDB(tb testing.TB, version string, args ...string) *Database {
 	tb.Helper()
 	return own(tb, "mariadb "+version, func(ctx context.Context) (*Database, error) {
-		return startMariaDB(ctx, version, args...)
+		return startMariaDB(ctx, version, "", args...)
 	})
 }
 
-// SharedMariaDB returns MariaDB of a version to all tests of a package. It loses data when its machine crashes, and takes
-// 500 connections.
+// SharedMariaDB returns MariaDB of a version to all tests of a package. Its files are in memory, and it takes 500
+// connections.
 func SharedMariaDB(tb testing.TB, version string) *Database {
 	tb.Helper()
 	return shared(tb, "mariadb "+version, func(ctx context.Context) (*Database, error) {
-		return startMariaDB(ctx, version, "--innodb-flush-log-at-trx-commit=0", "--max-connections=500")
+		return startMariaDB(ctx, version, mysqlData, "--innodb-flush-log-at-trx-commit=0", "--max-connections=500")
 	})
 }
 
-func startMySQL(ctx context.Context, version string, args ...string) (*Database, error) {
+// mysqlData is where the images of MySQL and MariaDB keep their databases.
+const mysqlData = "/var/lib/mysql"
+
+func startMySQL(ctx context.Context, version, memory string, args ...string) (*Database, error) {
 	// On the host's network the X protocol's port would be the same for all.
-	return startMySQLKind(ctx, "mysql", version, slices.Concat([]string{"mysqld", "--mysqlx=OFF"}, args))
+	return startMySQLKind(ctx, "mysql", version, memory, slices.Concat([]string{"mysqld", "--mysqlx=OFF"}, args))
 }
 
-func startMariaDB(ctx context.Context, version string, args ...string) (*Database, error) {
-	return startMySQLKind(ctx, "mariadb", version, slices.Concat([]string{"mariadbd"}, args))
+func startMariaDB(ctx context.Context, version, memory string, args ...string) (*Database, error) {
+	return startMySQLKind(ctx, "mariadb", version, memory, slices.Concat([]string{"mariadbd"}, args))
 }
 
-func startMySQLKind(ctx context.Context, kind, version string, command []string) (*Database, error) {
+func startMySQLKind(ctx context.Context, kind, version, memory string, command []string) (*Database, error) {
 	s, err := start(ctx, recipe{
-		kind: kind, version: version,
+		kind: kind, version: version, memory: memory,
 		env: map[string]string{"MYSQL_ROOT_PASSWORD": account, "MYSQL_DATABASE": account},
 		command: func(listen string, port int) []string {
 			return slices.Concat(command, []string{"--bind-address=" + listen, "--port=" + strconv.Itoa(port)})

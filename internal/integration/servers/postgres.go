@@ -18,23 +18,26 @@ const account = "postrider"
 func Postgres(tb testing.TB, version string, args ...string) *Database {
 	tb.Helper()
 	return own(tb, "postgres "+version, func(ctx context.Context) (*Database, error) {
-		return startPostgres(ctx, version, args...)
+		return startPostgres(ctx, version, "", args...)
 	})
 }
 
-// SharedPostgres returns PostgreSQL of a major version to all tests of a package. It loses data when its machine crashes,
-// and takes 500 connections.
+// SharedPostgres returns PostgreSQL of a major version to all tests of a package. Its files are in memory, and it
+// takes 500 connections.
 func SharedPostgres(tb testing.TB, version string) *Database {
 	tb.Helper()
 	return shared(tb, "postgres "+version, func(ctx context.Context) (*Database, error) {
-		return startPostgres(ctx, version,
+		return startPostgres(ctx, version, postgresData,
 			"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=500")
 	})
 }
 
-func startPostgres(ctx context.Context, version string, args ...string) (*Database, error) {
+// postgresData is where the images keep their databases.
+const postgresData = "/var/lib/postgresql/data"
+
+func startPostgres(ctx context.Context, version, memory string, args ...string) (*Database, error) {
 	s, err := start(ctx, recipe{
-		kind: "postgres", version: version, stopSignal: "SIGINT",
+		kind: "postgres", version: version, memory: memory, stopSignal: "SIGINT",
 		env: map[string]string{"POSTGRES_USER": account, "POSTGRES_PASSWORD": account},
 		command: func(listen string, port int) []string {
 			return slices.Concat([]string{

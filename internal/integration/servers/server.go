@@ -56,6 +56,8 @@ type recipe struct {
 	needsHostNetwork bool
 	// publish publishes the port though the host's network could be used.
 	publish bool
+	// memory is a folder of files that are kept in memory, and gone once the server stops.
+	memory string
 }
 
 // start starts a server and waits until it answers.
@@ -86,6 +88,9 @@ func start(ctx context.Context, r recipe) (*Server, error) {
 		testcontainers.WithLabels(map[string]string{ownerLabel: owner()}),
 		testcontainers.WithConfigModifier(func(c *container.Config) { c.StopSignal = r.stopSignal }),
 		testcontainers.WithHostConfigModifier(func(c *container.HostConfig) {
+			if r.memory != "" {
+				c.Tmpfs = map[string]string{r.memory: "rw"}
+			}
 			if hostNetwork {
 				c.NetworkMode = "host"
 				return
