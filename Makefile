@@ -68,7 +68,7 @@ test: ## vet and test every module, the root with the race detector
 # The suite's waits are real ones, and under the race detector SQLite in Go is ten times as slow.
 .PHONY: race
 race: ## run the conformance suite on every database with the race detector (long)
-	@cd internal/integration && go test -race -count=1 -timeout 2h -run '$(RACE_RUN)' ./gormstore ./redisstore
+	@cd internal/integration && go test -race -v -count=1 -timeout 2h $(STORES_FLAGS) -run '$(RACE_RUN)' ./gormstore ./redisstore
 
 .PHONY: images
 images: ## build the images of the databases that tests need, where no registry can be reached (root, on Debian or Ubuntu)

@@ -70,7 +70,7 @@ func TestFaultsApply(t *testing.T) {
 
 // sample is the share of the faults that is seeded unless POSTRIDER_FAULTS is
 // "all", as in `make mutation`: one of so many.
-const sample = 3
+const sample = 6
 
 // TestSeededFaults requires the suite to pass on the store as it is and to fail
 // for each fault.
