@@ -2,7 +2,7 @@
 // Valkey: one server, one behind Sentinel, or a cluster. It is a [store.Store]:
 //
 //	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"})
-//	s, err := redisstore.New(ctx, client)
+//	s, err := redisstore.New(client)
 //	hooks, err := dispatcher.New(s, dispatcher.WithKeyring(…), …)
 //
 // The client is the host's, of any kind but [redis.Ring], and is never closed. A

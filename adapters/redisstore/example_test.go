@@ -1,7 +1,6 @@
 package redisstore_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -16,9 +15,9 @@ import (
 func ExampleNew() {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
 	defer client.Close()
-	_, err := redisstore.New(context.Background(), client,
+	_, err := redisstore.New(client,
 		redisstore.WithPrefix("shop"),
-		redisstore.WithWait(1, 500*time.Millisecond))
+		redisstore.WithWait(1), redisstore.WithWaitTimeout(500*time.Millisecond))
 	switch {
 	case errors.Is(err, redisstore.ErrUnsafe):
 		fmt.Println("this Redis may lose events:", err)
@@ -32,7 +31,7 @@ func ExampleNew() {
 func ExampleWithShards() {
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"127.0.0.1:1"}})
 	defer client.Close()
-	_, err := redisstore.New(context.Background(), client, redisstore.WithShards(5000))
+	_, err := redisstore.New(client, redisstore.WithShards(5000))
 	fmt.Println(err)
 	// Output: redisstore: the number of shards must be 1 to 1024, it is 5000
 }

@@ -15,13 +15,16 @@ type config struct {
 	shards     int
 	bestEffort bool
 	replicas   int
-	timeout    time.Duration
+	// patience is how long the replicas have.
+	patience time.Duration
 }
 
 const (
 	defaultPrefix        = "postrider"
 	defaultClusterShards = 16
-	defaultWaitTimeout   = time.Second
+	defaultWait          = time.Second
+	// openTimeout bounds what New asks the servers.
+	openTimeout = 30 * time.Second
 )
 
 // WithPrefix sets what the names of all keys begin with, so that several stores,
@@ -45,13 +48,15 @@ func WithShards(n int) Option { return func(c *config) { c.shards = n } }
 func WithBestEffort() Option { return func(c *config) { c.bestEffort = true } }
 
 // WithWait lets Insert return nil only if so many replicas have acknowledged the
-// write within the timeout, 1 s if that is 0 (see the WAIT command). Otherwise it
-// returns [ErrNotReplicated]: the events are stored, but a failover could lose
-// them; repeating the call, which the dispatcher's host is free to do, finds them
-// as duplicates and waits again. The default is 0 replicas.
-func WithWait(replicas int, timeout time.Duration) Option {
-	return func(c *config) { c.replicas, c.timeout = replicas, timeout }
-}
+// write within [WithWaitTimeout] (see the WAIT command). Otherwise it returns
+// [ErrNotReplicated]: the events are stored, but a failover could lose them;
+// repeating the call, which the dispatcher's host is free to do, finds them as
+// duplicates and waits again. The default is 0 replicas.
+func WithWait(replicas int) Option { return func(c *config) { c.replicas = replicas } }
+
+// WithWaitTimeout sets how long the replicas of [WithWait] have to acknowledge.
+// The default is 1 s.
+func WithWaitTimeout(d time.Duration) Option { return func(c *config) { c.patience = d } }
 
 var (
 	// ErrShards: the store has another number of shards than was asked for.
@@ -73,8 +78,8 @@ func (c *config) check() error {
 		return fmt.Errorf("redisstore: the number of shards must be 1 to %d, it is %d", maxShards, c.shards)
 	case c.replicas < 0:
 		return fmt.Errorf("redisstore: the number of replicas to wait for must not be below 0, it is %d", c.replicas)
-	case c.timeout < 0:
-		return fmt.Errorf("redisstore: the time to wait for replicas must not be below 0, it is %v", c.timeout)
+	case c.patience <= 0:
+		return fmt.Errorf("redisstore: the time to wait for replicas must be above 0, it is %v", c.patience)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package redisstore
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -19,19 +18,19 @@ func TestBadOptions(t *testing.T) {
 		"the prefix \"a{b}\"":           WithPrefix("a{b}"),
 		"the number of shards":          WithShards(-1),
 		"1 to 1024, it is 1025":         WithShards(1025),
-		"the number of replicas":        WithWait(-1, 0),
-		"the time to wait for replicas": WithWait(1, -time.Second),
+		"the number of replicas":        WithWait(-1),
+		"the time to wait for replicas": WithWaitTimeout(-time.Second),
 	} {
-		if _, err := New(context.Background(), client, option, nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := New(client, option, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want an error with %q", err, want)
 		}
 	}
-	if _, err := New(context.Background(), nil); err == nil {
+	if _, err := New(nil); err == nil {
 		t.Errorf("a nil client was accepted")
 	}
 	ring := redis.NewRing(&redis.RingOptions{})
 	defer ring.Close()
-	if _, err := New(context.Background(), ring); err == nil || !strings.Contains(err.Error(), "redis.Ring") {
+	if _, err := New(ring); err == nil || !strings.Contains(err.Error(), "redis.Ring") {
 		t.Errorf("a Ring: %v", err)
 	}
 }
@@ -40,7 +39,7 @@ func TestNobodyThere(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
 	defer client.Close()
 	for _, options := range [][]Option{nil, {WithBestEffort()}} {
-		if s, err := New(context.Background(), client, options...); err == nil || s != nil {
+		if s, err := New(client, options...); err == nil || s != nil {
 			t.Errorf("without a server: %v, %v", s, err)
 		}
 	}

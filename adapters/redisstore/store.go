@@ -43,16 +43,17 @@ const format = 1
 
 // New opens the store that a client leads to, or founds it. It checks that Redis
 // is one that keeps what it acknowledges, see [WithBestEffort], and starts
-// nothing that would have to be stopped. The client stays the caller's: it is
+// nothing that would have to be stopped. If the servers do not answer within 30
+// s, it gives up. The client stays the caller's: it is
 // never closed. It must write to masters, so a [redis.Ring] is refused.
-func New(ctx context.Context, client redis.UniversalClient, options ...Option) (*Store, error) {
+func New(client redis.UniversalClient, options ...Option) (*Store, error) {
 	if client == nil {
 		return nil, errors.New("redisstore: the client must not be nil")
 	}
 	if _, ring := client.(*redis.Ring); ring {
 		return nil, errors.New("redisstore: a redis.Ring spreads keys by itself; use a redis.Client or a redis.ClusterClient")
 	}
-	c := config{prefix: defaultPrefix}
+	c := config{prefix: defaultPrefix, patience: defaultWait}
 	for _, o := range options {
 		if o != nil {
 			o(&c)
@@ -61,9 +62,8 @@ func New(ctx context.Context, client redis.UniversalClient, options ...Option) (
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if c.timeout == 0 {
-		c.timeout = defaultWaitTimeout
-	}
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
 	if err := checkServers(ctx, client, &c); err != nil {
 		return nil, err
 	}

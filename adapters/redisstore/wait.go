@@ -53,7 +53,7 @@ func (s *Store) commit(ctx context.Context, r request) (any, error) {
 
 // wait adds a WAIT to a pipeline.
 func (c *config) wait(ctx context.Context, p redis.Pipeliner) *redis.IntCmd {
-	cmd := redis.NewIntCmd(ctx, "wait", c.replicas, max(c.timeout.Milliseconds(), 1))
+	cmd := redis.NewIntCmd(ctx, "wait", c.replicas, max(c.patience.Milliseconds(), 1))
 	_ = p.Process(ctx, cmd) // it only queues
 	return cmd
 }
@@ -109,7 +109,7 @@ func (s *Store) acknowledged(wait *redis.IntCmd) error {
 		return fmt.Errorf("%w: %w", ErrNotReplicated, err)
 	}
 	if n < int64(s.config.replicas) {
-		return fmt.Errorf("%w: %d of %d within %v", ErrNotReplicated, n, s.config.replicas, s.config.timeout)
+		return fmt.Errorf("%w: %d of %d within %v", ErrNotReplicated, n, s.config.replicas, s.config.patience)
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func conduct(ctx context.Context, w io.Writer, url string) (err error) {
 	}
 	fmt.Fprintf(w, "redis      %s\n", withoutPassword(url))
 	s := newSetup(url)
-	hooks, client, err := s.open(ctx)
+	hooks, client, err := s.open()
 	if err != nil {
 		return err
 	}

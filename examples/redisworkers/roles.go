@@ -24,7 +24,7 @@ func publisher(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	hooks, client, err := s.open(ctx)
+	hooks, client, err := s.open()
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func workers(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	var delivered atomic.Int64
-	hooks, client, err := s.open(ctx, dispatcher.WithObserver(dispatcher.Observer{
+	hooks, client, err := s.open(dispatcher.WithObserver(dispatcher.Observer{
 		Delivered: func(context.Context, dispatcher.Delivery) { delivered.Add(1) },
 	}))
 	if err != nil {

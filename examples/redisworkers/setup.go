@@ -43,7 +43,7 @@ func setupFromEnvironment() (setup, error) {
 
 // open connects, and makes a dispatcher with the options that all processes have
 // in common, and those given.
-func (s setup) open(ctx context.Context, more ...dispatcher.Option) (*dispatcher.Engine, *redis.Client, error) {
+func (s setup) open(more ...dispatcher.Option) (*dispatcher.Engine, *redis.Client, error) {
 	options, err := redis.ParseURL(s.url)
 	if err != nil {
 		return nil, nil, err
@@ -53,7 +53,7 @@ func (s setup) open(ctx context.Context, more ...dispatcher.Option) (*dispatcher
 		return nil, nil, err
 	}
 	client := redis.NewClient(options)
-	store, err := redisstore.New(ctx, client, redisstore.WithPrefix(s.prefix))
+	store, err := redisstore.New(client, redisstore.WithPrefix(s.prefix))
 	if err != nil {
 		_ = client.Close()
 		return nil, nil, fmt.Errorf("the store: %w", err)

@@ -11,12 +11,12 @@ import (
 const redisConns = 32
 
 // openRedisStore opens the store of a Redis or of a cluster, by its DSN.
-func openRedisStore(ctx context.Context, s setup) (store.Store, func() error, error) {
+func openRedisStore(_ context.Context, s setup) (store.Store, func() error, error) {
 	client, err := openRedis(s.DSN, redisConns)
 	if err != nil {
 		return nil, nil, err
 	}
-	st, err := redisstore.New(ctx, client)
+	st, err := redisstore.New(client)
 	if err != nil {
 		_ = client.Close()
 		return nil, nil, err

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/redis/go-redis/v9"
@@ -90,7 +89,7 @@ func (s site) through(p place, addr string) site {
 func (s site) open(ctx context.Context, connections int) (store.Store, func() error, error) {
 	if s.Kind == "redis" {
 		client := redis.NewClient(&redis.Options{Addr: s.DSN, PoolSize: connections})
-		st, err := redisstore.New(ctx, client, redisstore.WithPrefix(s.Prefix))
+		st, err := redisstore.New(client, redisstore.WithPrefix(s.Prefix))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -98,7 +97,7 @@ func (s site) open(ctx context.Context, connections int) (store.Store, func() er
 	}
 	if s.Kind == "redis-cluster" {
 		client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(s.DSN, ","), PoolSize: connections})
-		st, err := redisstore.New(ctx, client, redisstore.WithPrefix(s.Prefix), redisstore.WithShards(6), redisstore.WithWait(1, time.Second))
+		st, err := redisstore.New(client, redisstore.WithPrefix(s.Prefix), redisstore.WithShards(6), redisstore.WithWait(1))
 		if err != nil {
 			return nil, nil, err
 		}

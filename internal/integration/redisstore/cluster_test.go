@@ -265,7 +265,7 @@ func moveSlot(t *testing.T, client *redis.ClusterClient, slot int64) {
 func TestClusterFailover(t *testing.T) {
 	cluster := servers.RedisCluster(t, "7.0", durable...)
 	client := clustered(t, cluster)
-	s := open(t, client, redisstore.WithShards(4), redisstore.WithWait(1, 2*time.Second))
+	s := open(t, client, redisstore.WithShards(4), redisstore.WithWait(1), redisstore.WithWaitTimeout(2*time.Second))
 	endpoints(t, s)
 	x := startTraffic(t, s)
 	defer x.told(t)

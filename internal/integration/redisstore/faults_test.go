@@ -141,7 +141,7 @@ func TestUnsafeServers(t *testing.T) {
 		"no CONFIG": {append([]string{"--rename-command", "CONFIG", ""}, durable...), ""},
 	} {
 		client := standalone(t, servers.Redis(t, "7.0", c.args...).Addr())
-		_, err := redisstore.New(t.Context(), client)
+		_, err := redisstore.New(client)
 		if c.want == "" {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -151,7 +151,7 @@ func TestUnsafeServers(t *testing.T) {
 		if !errors.Is(err, redisstore.ErrUnsafe) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want ErrUnsafe because of %s", name, err, c.want)
 		}
-		s, err := redisstore.New(t.Context(), client, redisstore.WithBestEffort())
+		s, err := redisstore.New(client, redisstore.WithBestEffort())
 		if err != nil {
 			t.Errorf("%s, best effort: %v", name, err)
 			continue
@@ -164,15 +164,15 @@ func TestUnsafeServers(t *testing.T) {
 func TestShardsAreRecorded(t *testing.T) {
 	client := standalone(t, servers.SharedRedis(t, "7.0").Addr())
 	prefix := redisstore.WithPrefix("shards" + t.Name())
-	first, err := redisstore.New(t.Context(), client, prefix, redisstore.WithShards(5))
+	first, err := redisstore.New(client, prefix, redisstore.WithShards(5))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := redisstore.New(t.Context(), client, prefix, redisstore.WithShards(4)); !errors.Is(err, redisstore.ErrShards) {
+	if _, err := redisstore.New(client, prefix, redisstore.WithShards(4)); !errors.Is(err, redisstore.ErrShards) {
 		t.Errorf("another number: %v, want ErrShards", err)
 	}
 	for _, options := range [][]redisstore.Option{{prefix}, {prefix, redisstore.WithShards(5)}} {
-		s, err := redisstore.New(t.Context(), client, options...)
+		s, err := redisstore.New(client, options...)
 		if err != nil || s.Info() != first.Info() {
 			t.Errorf("the same number: %v, %v", s, err)
 		}
@@ -239,7 +239,7 @@ func TestMissingQueues(t *testing.T) {
 	client := standalone(t, servers.SharedRedis(t, "7.0").Addr())
 	for _, shards := range []int{1, 3} {
 		prefix := fmt.Sprint("missing", shards, t.Name())
-		s, err := redisstore.New(t.Context(), client, redisstore.WithPrefix(prefix), redisstore.WithShards(shards))
+		s, err := redisstore.New(client, redisstore.WithPrefix(prefix), redisstore.WithShards(shards))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -309,7 +309,7 @@ func TestNoKeyIsLeft(t *testing.T) {
 	client := standalone(t, servers.SharedRedis(t, "7.0").Addr())
 	for _, shards := range []int{1, 3} {
 		prefix := fmt.Sprint("left", shards, t.Name())
-		s, err := redisstore.New(t.Context(), client, redisstore.WithPrefix(prefix), redisstore.WithShards(shards))
+		s, err := redisstore.New(client, redisstore.WithPrefix(prefix), redisstore.WithShards(shards))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -357,7 +357,7 @@ func TestNoKeyIsLeft(t *testing.T) {
 func TestDeadInsert(t *testing.T) {
 	client := standalone(t, servers.SharedRedis(t, "7.0").Addr())
 	prefix := "dead" + t.Name()
-	s, err := redisstore.New(t.Context(), client, redisstore.WithPrefix(prefix), redisstore.WithShards(3))
+	s, err := redisstore.New(client, redisstore.WithPrefix(prefix), redisstore.WithShards(3))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +398,7 @@ func TestDeadInsert(t *testing.T) {
 func TestListsAreCompacted(t *testing.T) {
 	client := standalone(t, servers.SharedRedis(t, "7.0").Addr())
 	prefix := "compact" + t.Name()
-	s, err := redisstore.New(t.Context(), client, redisstore.WithPrefix(prefix))
+	s, err := redisstore.New(client, redisstore.WithPrefix(prefix))
 	if err != nil {
 		t.Fatal(err)
 	}

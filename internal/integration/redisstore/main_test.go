@@ -1,7 +1,6 @@
 package redisstore_test
 
 import (
-	"context"
 	"crypto/rand"
 	"testing"
 
@@ -46,7 +45,7 @@ func clustered(tb testing.TB, c *servers.Cluster) *redis.ClusterClient {
 // open opens an empty store: a prefix of its own makes it one.
 func open(tb testing.TB, client redis.UniversalClient, options ...redisstore.Option) *redisstore.Store {
 	tb.Helper()
-	s, err := redisstore.New(context.Background(), client, append([]redisstore.Option{redisstore.WithPrefix("t" + rand.Text())}, options...)...)
+	s, err := redisstore.New(client, append([]redisstore.Option{redisstore.WithPrefix("t" + rand.Text())}, options...)...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -58,7 +57,7 @@ func factory(client redis.UniversalClient, options ...redisstore.Option) storete
 	return func(tb testing.TB) storetest.Target {
 		prefix := redisstore.WithPrefix("t" + rand.Text())
 		open := func() (store.Store, error) {
-			return redisstore.New(context.Background(), client, append([]redisstore.Option{prefix}, options...)...)
+			return redisstore.New(client, append([]redisstore.Option{prefix}, options...)...)
 		}
 		s, err := open()
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 // Without a replica nobody acknowledges, and a repetition says so again.
 func TestWaitWithoutReplica(t *testing.T) {
 	client := standalone(t, servers.SharedRedis(t, "7.0").Addr())
-	s := open(t, client, redisstore.WithWait(1, 20*time.Millisecond))
+	s := open(t, client, redisstore.WithWait(1), redisstore.WithWaitTimeout(20*time.Millisecond))
 	for range 2 {
 		if in, err := s.Insert(t.Context(), []store.NewEvent{newEvent("e", "ep_0")}); !errors.Is(err, redisstore.ErrNotReplicated) || in != nil {
 			t.Errorf("%v, %v; want ErrNotReplicated", in, err)
@@ -30,7 +30,7 @@ func TestWaitWithoutReplica(t *testing.T) {
 // it.
 func TestWaitInCluster(t *testing.T) {
 	client := clustered(t, servers.SharedRedisCluster(t, "7.0"))
-	s := open(t, client, redisstore.WithShards(5), redisstore.WithWait(1, 2*time.Second))
+	s := open(t, client, redisstore.WithShards(5), redisstore.WithWait(1), redisstore.WithWaitTimeout(2*time.Second))
 	inserted(t, s, "batch", 40)
 	for range 2 { // the second time all are duplicates
 		for _, id := range []string{"a", "b", "c", "d", "e", "f"} {
@@ -54,7 +54,7 @@ func TestSentinelFailover(t *testing.T) {
 	if err := sentinel.WaitHealthy(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s := open(t, client, redisstore.WithWait(1, 2*time.Second))
+	s := open(t, client, redisstore.WithWait(1), redisstore.WithWaitTimeout(2*time.Second))
 	inserted(t, s, "e", 50)
 	c := claimed(t, s, 10)
 	master, err := sentinel.Master(t.Context())
