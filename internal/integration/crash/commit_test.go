@@ -17,7 +17,9 @@ func testCommitCut(t *testing.T, p place) {
 	cut := newCutter(t, p.server.Addr())
 	f := newFleet(t, p)
 	f.start(nil)
-	st, free, err := openPatiently(t.Context(), f.site.through(p, cut.addr()), 2)
+	lossy := f.site.through(p, cut.addr())
+	lossy.Bare = true
+	st, free, err := openPatiently(t.Context(), lossy, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

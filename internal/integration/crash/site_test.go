@@ -32,6 +32,9 @@ type site struct {
 	DSN  string
 	// Prefix is that of a store's keys on Redis.
 	Prefix string
+	// Bare leaves calls of Redis as they end: the client does not make them again
+	// after an answer was lost.
+	Bare bool
 }
 
 // kinds are the stores that the suite runs on.
@@ -88,7 +91,11 @@ func (s site) through(p place, addr string) site {
 // and makes its tables.
 func (s site) open(ctx context.Context, connections int) (store.Store, func() error, error) {
 	if s.Kind == "redis" {
-		client := redis.NewClient(&redis.Options{Addr: s.DSN, PoolSize: connections})
+		options := &redis.Options{Addr: s.DSN, PoolSize: connections}
+		if s.Bare {
+			options.MaxRetries = -1
+		}
+		client := redis.NewClient(options)
 		st, err := redisstore.New(client, redisstore.WithPrefix(s.Prefix))
 		if err != nil {
 			return nil, nil, err

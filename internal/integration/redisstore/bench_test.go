@@ -109,34 +109,8 @@ func BenchmarkClaimSettle(b *testing.B) {
 					s := open(b, client, redisstore.WithBestEffort())
 					endpoints(b, s)
 					fill(b, s, max(backlog, b.N))
-					p := store.ClaimParams{Max: benchBatch, MaxBytes: 16 << 20, Lease: time.Minute}
-					for i := range benchLanes {
-						p.Lanes = append(p.Lanes, store.Lane{ID: fmt.Sprint("ep_", i), N: 26})
-					}
-					var left atomic.Int64
-					left.Store(int64(b.N))
 					b.ResetTimer()
-					var wg sync.WaitGroup
-					for range workers {
-						wg.Go(func() {
-							for left.Add(-benchBatch) > -benchBatch {
-								batch, err := s.Claim(b.Context(), p)
-								if err != nil {
-									b.Error(err)
-									return
-								}
-								outcomes := make([]store.Outcome, len(batch.Deliveries))
-								for i, c := range batch.Deliveries {
-									outcomes[i] = drained(c)
-								}
-								if r, err := s.Settle(b.Context(), outcomes); err != nil || len(r.Lost) > 0 {
-									b.Error(err, r.Lost)
-									return
-								}
-							}
-						})
-					}
-					wg.Wait()
+					drain(b, s, workers)
 					b.StopTimer()
 					b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
 					erase(b, s)
@@ -144,6 +118,77 @@ func BenchmarkClaimSettle(b *testing.B) {
 			}
 		}
 	}
+}
+
+// drain claims b.N deliveries, and settles them with attempts.
+func drain(b *testing.B, s store.Store, workers int) {
+	b.Helper()
+	p := store.ClaimParams{Max: benchBatch, MaxBytes: 16 << 20, Lease: time.Minute}
+	for i := range benchLanes {
+		p.Lanes = append(p.Lanes, store.Lane{ID: fmt.Sprint("ep_", i), N: 26})
+	}
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for left.Add(-benchBatch) > -benchBatch {
+				batch, err := s.Claim(b.Context(), p)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				outcomes := make([]store.Outcome, len(batch.Deliveries))
+				for i, c := range batch.Deliveries {
+					outcomes[i] = drained(c)
+				}
+				if r, err := s.Settle(b.Context(), outcomes); err != nil || len(r.Lost) > 0 {
+					b.Error(err, r.Lost)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// BenchmarkShards drains stores of more and more shards on one server, and tells
+// what a delivery costs the server: a claim looks at every shard, which is what
+// bounds a large cluster (docs/redis.md).
+func BenchmarkShards(b *testing.B) {
+	client := standalone(b, servers.Redis(b, "7.0", "--appendonly", "yes", "--appendfsync", "everysec", "--save", "").Addr())
+	for _, shards := range []int{1, 4, 16, 64, 256} {
+		b.Run(fmt.Sprint("shards=", shards), func(b *testing.B) {
+			s := open(b, client, redisstore.WithShards(shards))
+			endpoints(b, s)
+			fill(b, s, b.N)
+			before := serverCPU(b, client)
+			b.ResetTimer()
+			drain(b, s, 2)
+			b.StopTimer()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
+			b.ReportMetric(float64((serverCPU(b, client)-before).Microseconds())/float64(b.N), "server-µs/delivery")
+			erase(b, s)
+		})
+	}
+}
+
+// serverCPU is the processor time that a server has used.
+func serverCPU(b *testing.B, client redis.UniversalClient) time.Duration {
+	b.Helper()
+	info, err := client.InfoMap(b.Context(), "cpu").Result()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var sum float64
+	for _, name := range []string{"used_cpu_user", "used_cpu_sys"} {
+		n, err := strconv.ParseFloat(info["CPU"][name], 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		sum += n
+	}
+	return time.Duration(sum * float64(time.Second))
 }
 
 func erase(b *testing.B, s store.Store) {

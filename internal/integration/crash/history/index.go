@@ -61,7 +61,7 @@ type index struct {
 	order     []*thread
 	calls     []*call
 	inserts   []*call
-	unclaimed []*call // claims without an answer: what they took is not known
+	unclaimed []*call // claims of which an answer is missing: what they took is not known
 	processes map[string]*Process
 }
 
@@ -74,7 +74,7 @@ func newIndex(h History) *index {
 	for _, c := range x.calls {
 		switch c.begin.Op {
 		case OpClaim:
-			if !c.answered {
+			if !c.answered || x.perhapsRepeated(c) {
 				x.unclaimed = append(x.unclaimed, c)
 			}
 			for _, d := range c.end.Claimed {
@@ -161,6 +161,18 @@ func (x *index) pairCalls() {
 		default:
 		}
 	}
+}
+
+// resendAfter is how long clients wait for an answer before they ask again: 3 s
+// with go-redis.
+const resendAfter = 3 * time.Second
+
+// perhapsRepeated tells whether the client below the store, or the store itself,
+// may have sent a call again because the first answer was lost. Both may then
+// have taken effect, and the caller knows of one.
+func (x *index) perhapsRepeated(c *call) bool {
+	return c.until().Sub(c.begin.At) >= resendAfter ||
+		slices.ContainsFunc(x.Outages, func(o Outage) bool { return o.overlaps(c.begin.At, c.until()) })
 }
 
 // perhapsClaimed tells whether a claim whose answer is not known may have taken a
