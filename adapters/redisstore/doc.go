@@ -80,6 +80,9 @@
 // one shard is the error of the call, and what was written in others stays, as
 // after a lost answer: all of these calls are made to be repeated.
 //
+// docs/redis.md tells administrators what is in the keys, and how far a cluster
+// goes.
+//
 // The number of shards cannot be changed in place. To get another one, open a
 // second store under another prefix, publish to that, let the dispatcher of the
 // first run until nothing is pending, and drop the keys of the first.

@@ -38,8 +38,9 @@ func WithPrefix(prefix string) Option { return func(c *config) { c.prefix = pref
 // recorded holds, and a new store gets 1, or 16 on a [redis.ClusterClient].
 //
 // One shard is the fastest on a single Redis. On a cluster a shard is what one
-// node serves, so there should be several for each master that there will ever
-// be; see the package comment on how to change the number later.
+// node serves, so there should be two or three for each master that there will
+// be; more cost every claim (docs/redis.md). See the package comment on how to
+// change the number later.
 func WithShards(n int) Option { return func(c *config) { c.shards = n } }
 
 // WithBestEffort lets [New] accept a Redis that evicts keys or does not persist
