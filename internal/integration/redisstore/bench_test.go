@@ -32,20 +32,20 @@ func benchClients(b *testing.B) map[string]redis.UniversalClient {
 	}
 }
 
-// fill inserts n events of 1 KiB, each to one of ten endpoints.
-func fill(b *testing.B, s store.Store, n int) {
+// fill inserts n events of 1 KiB, each to one of ten endpoints, so many by a call.
+func fill(b *testing.B, s store.Store, n, size int) {
 	b.Helper()
 	var wg sync.WaitGroup
 	var next atomic.Int64
 	for range 4 {
 		wg.Go(func() {
 			for {
-				from := int(next.Add(500)) - 500
+				from := int(next.Add(int64(size))) - size
 				if from >= n {
 					return
 				}
 				var batch []store.NewEvent
-				for i := from; i < min(from+500, n); i++ {
+				for i := from; i < min(from+size, n); i++ {
 					batch = append(batch, newEvent(strconv.Itoa(i), fmt.Sprint("ep_", i%benchLanes)))
 				}
 				if _, err := s.Insert(context.Background(), batch); err != nil {
@@ -108,7 +108,7 @@ func BenchmarkClaimSettle(b *testing.B) {
 				b.Run(fmt.Sprintf("%s/backlog=%d/workers=%d", name, backlog, workers), func(b *testing.B) {
 					s := open(b, client, redisstore.WithBestEffort())
 					endpoints(b, s)
-					fill(b, s, max(backlog, b.N))
+					fill(b, s, max(backlog, b.N), 500)
 					b.ResetTimer()
 					drain(b, s, workers)
 					b.StopTimer()
@@ -161,7 +161,7 @@ func BenchmarkShards(b *testing.B) {
 		b.Run(fmt.Sprint("shards=", shards), func(b *testing.B) {
 			s := open(b, client, redisstore.WithShards(shards))
 			endpoints(b, s)
-			fill(b, s, b.N)
+			fill(b, s, b.N, 1) // a batch would lie in one shard
 			before := serverCPU(b, client)
 			b.ResetTimer()
 			drain(b, s, 2)
