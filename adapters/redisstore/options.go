@@ -56,7 +56,7 @@ func WithBestEffort() Option { return func(c *config) { c.bestEffort = true } }
 func WithWait(replicas int) Option { return func(c *config) { c.replicas = replicas } }
 
 // WithWaitTimeout sets how long the replicas of [WithWait] have to acknowledge.
-// The default is 1 s.
+// It must be above 0; the default is 1 s.
 func WithWaitTimeout(d time.Duration) Option { return func(c *config) { c.patience = d } }
 
 var (

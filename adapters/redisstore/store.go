@@ -44,8 +44,8 @@ const format = 1
 // New opens the store that a client leads to, or founds it. It checks that Redis
 // is one that keeps what it acknowledges, see [WithBestEffort], and starts
 // nothing that would have to be stopped. If the servers do not answer within 30
-// s, it gives up. The client stays the caller's: it is
-// never closed. It must write to masters, so a [redis.Ring] is refused.
+// s, it gives up. The client stays the caller's: it is never closed. It must
+// write to masters, so a [redis.Ring] is refused.
 func New(client redis.UniversalClient, options ...Option) (*Store, error) {
 	if client == nil {
 		return nil, errors.New("redisstore: the client must not be nil")
