@@ -213,41 +213,40 @@ func (s *Store) single(ctx context.Context, doing string, k kind, f func(context
 	})
 }
 
-// write runs f in a transaction.
+// write runs f in a transaction, on SQLite perhaps together with other calls.
 func (s *Store) write(ctx context.Context, doing string, k kind, f func(context.Context, conn) error) error {
 	return s.retry(ctx, doing, k, func(ctx context.Context) error {
-		// SQLite has one writer: waiting here is cheaper than being told busy.
-		if s.writer != nil {
-			select {
-			case s.writer <- struct{}{}:
-				defer func() { <-s.writer }()
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		if s.dialect == sqlite {
+			return s.writes.do(ctx, s, f)
 		}
-		var options *sql.TxOptions
-		if s.dialect != sqlite {
-			// Under REPEATABLE READ, MySQL's default, a claim locks the gaps
-			// beside what it takes.
-			options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
-		}
-		tx, err := s.db.BeginTx(ctx, options)
-		if err != nil {
-			return err
-		}
-		defer func() {
-			_ = tx.Rollback() // after a commit this does nothing
-			s.stmts.prepareWanted(ctx, s)
-		}()
-		c := conn{s: s, pool: tx, own: tx}
-		if err := s.ready(ctx, c); err != nil {
-			return err
-		}
-		if err := f(ctx, c); err != nil {
-			return err
-		}
-		return tx.Commit()
+		return s.transact(ctx, f)
 	})
+}
+
+// transact runs f in a transaction.
+func (s *Store) transact(ctx context.Context, f func(context.Context, conn) error) error {
+	var options *sql.TxOptions
+	if s.dialect != sqlite {
+		// Under REPEATABLE READ, MySQL's default, a claim locks the gaps
+		// beside what it takes.
+		options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	tx, err := s.db.BeginTx(ctx, options)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_ = tx.Rollback() // after a commit this does nothing
+		s.stmts.prepareWanted(ctx, s)
+	}()
+	c := conn{s: s, pool: tx, own: tx}
+	if err := s.ready(ctx, c); err != nil {
+		return err
+	}
+	if err := f(ctx, c); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // failed adds what was being done to an error.

@@ -56,3 +56,40 @@ func (d dialect) by(index string) string {
 	}
 	return ""
 }
+
+// hidden is a parameter of a type whose value the planner does not see. Postgres
+// would find a plan for it cheaper than one for any value, and make a new one
+// each time.
+func (d dialect) hidden(kind string) string {
+	if d == postgres {
+		return "(SELECT ?::" + kind + ")"
+	}
+	return "?"
+}
+
+// visible is an expression for when a delivery d is visible. On Postgres a lease
+// has a column of its own, which no index has: a claim that changes no index
+// costs a fraction. Elsewhere a claim moves visible_at to the lease's end.
+func (d dialect) visible() string {
+	if d == postgres {
+		return "greatest(d.visible_at, d.leased_until)"
+	}
+	return "d.visible_at"
+}
+
+// release is an assignment that ends a delivery's lease, with a comma.
+func (d dialect) release() string {
+	if d == postgres {
+		return "leased_until = 0, "
+	}
+	return ""
+}
+
+// next is an expression for when a lane has work next, as of a time.
+func (d dialect) next(lane, now string) string {
+	if d == postgres {
+		return postgresNext(lane, now)
+	}
+	return "(SELECT h.visible_at FROM {deliveries} h" + d.by("deliveries_queue") + " WHERE h.state = 1 AND h.endpoint_id = " + lane +
+		" ORDER BY h.visible_at, h.id LIMIT 1)"
+}

@@ -37,7 +37,7 @@ func found(err error) error {
 func (s *Store) Delivery(ctx context.Context, tenant, id string) (d store.Delivery, err error) {
 	err = s.read(ctx, fmt.Sprintf("reading delivery %q", id), func(ctx context.Context, c conn) error {
 		var r deliveryRow
-		err := c.one(ctx, "SELECT "+deliveryColumns+" FROM {deliveries} d JOIN {events} e ON e.seq = d.event_seq WHERE d.id = ? AND d.tenant = ?",
+		err := c.one(ctx, "SELECT "+s.dialect.deliveryColumns()+" FROM {deliveries} d JOIN {events} e ON e.seq = d.event_seq WHERE d.id = ? AND d.tenant = ?",
 			[]any{deliveryNumber(id), tenant}, r.dest()...)
 		d = r.delivery()
 		return found(err)

@@ -45,7 +45,7 @@ func (s *Store) Deliveries(ctx context.Context, q store.DeliveryQuery) (store.Pa
 			if left <= 0 {
 				return nil
 			}
-			text := "SELECT " + deliveryColumns + " FROM {deliveries} d" + s.dialect.byNumber() + s.dialect.itsEvent() + " WHERE " + condition +
+			text := "SELECT " + s.dialect.deliveryColumns() + " FROM {deliveries} d" + s.dialect.byNumber() + s.dialect.itsEvent() + " WHERE " + condition +
 				filter + " ORDER BY d.id DESC LIMIT ?"
 			return c.query(ctx, text, append(append(args, values...), left), func(rows *sql.Rows) error {
 				var r deliveryRow

@@ -53,11 +53,15 @@ func (q mysqlQueue) claim(ctx context.Context, c conn, p store.ClaimParams) (sto
 	if err != nil {
 		return store.Batch{}, err
 	}
-	return t.batch(ctx, c, func(report func(*sql.Rows) error) error {
+	events, err := t.events(func(report func(*sql.Rows) error) error {
 		return inLists(t.seqs, func(list string, args []any) error {
 			return c.query(ctx, "SELECT "+eventColumns+" FROM {events} e WHERE e.seq IN ("+list+")", args, report)
 		})
 	})
+	if err != nil {
+		return store.Batch{}, err
+	}
+	return t.batch(ctx, c, events)
 }
 
 // lanes reads the time, and what the lanes' endpoints are.

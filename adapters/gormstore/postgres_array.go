@@ -11,6 +11,13 @@ import (
 // array builds the text of an array, as section 8.15.2 of the manual has it.
 type array struct{ b []byte }
 
+// room makes room for so many elements of a length.
+func (a *array) room(elements, length int) {
+	if a.b == nil {
+		a.b = make([]byte, 0, elements*(length+1)+1)
+	}
+}
+
 func (a *array) next() {
 	if len(a.b) == 0 {
 		a.b = append(a.b, '{')
@@ -66,7 +73,7 @@ func (a *array) String() string {
 	if len(a.b) == 0 {
 		return "{}"
 	}
-	return string(a.b) + "}"
+	return string(append(a.b, '}'))
 }
 
 // pieces puts many byte strings into one parameter. The statement cuts them out
@@ -86,11 +93,11 @@ func (p *pieces) bytes(b []byte, null bool) {
 	p.blob = append(p.blob, b...)
 }
 
-func (p *pieces) text(s string) {
-	s = clean(s)
-	p.at.int(int64(len(p.blob) + 1))
-	p.len.int(int64(len(s)))
-	p.blob = append(p.blob, s...)
+// room makes room for so many pieces of a length.
+func (p *pieces) room(pieces, length int) {
+	p.blob = make([]byte, 0, pieces*length)
+	p.at.room(pieces, 7)
+	p.len.room(pieces, 4)
 }
 
 // parameter is the blob; nil would be NULL.

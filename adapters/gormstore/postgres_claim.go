@@ -1,244 +1,252 @@
 package gormstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"math"
+	"slices"
 
 	"github.com/postrider/postrider/store"
 )
 
 // postgresClaim takes deliveries of named lanes. l are the lanes with their
 // endpoints' status; t what can be locked, up to each lane's number and to the
-// sum; a which of them the bytes allow; k these, as arrays by rising number; u
-// their update; v what remains in each lane. The subqueries of v see the table
-// as it was before: what is visible and was not taken begins after as many rows
-// as were taken.
+// sum, first what is above the lane's floor (see [floors]), and if that is less
+// than is wanted, what is under it; a which of them the bytes allow, and g what
+// there is of these; u their update; w the lanes, and how many were taken of them
+// and of those before. What follows reads the table as it was, where what is left
+// begins after as many rows as were taken: x are the lanes that were visited, and
+// whether all that was wanted of them was taken; y what is left above the floor
+// of those, z what is left under it. The answer has rows of lanes (0), of
+// deliveries as they were before (1), and of their events (2), in any order; what
+// the columns hold is said by claimAnswer.
 //
-// Nothing is joined by a condition that the planner could serve by a scan or by
-// comparing each with each, which it likes as long as its statistics say that
-// there is little: width_bucket finds a number's place in a sorted array.
-const postgresClaim = `
-WITH c AS MATERIALIZED (SELECT {now} AS now),
+// The parameters are in a table of one row, which the planner does not look
+// into. It would find a plan for their values cheaper than one for any, and make
+// a new one each time, which takes as long as carrying it out. And nothing is
+// joined by a condition that the planner could serve by a scan or by comparing
+// each with each, which it likes as long as its statistics say that there is
+// little: a sub-select in an expression stays one, and width_bucket finds a
+// number's place in a sorted array.
+var postgresClaim = `
+WITH c AS MATERIALIZED (
+	SELECT {now} AS now, ?::text[] AS lanes, ?::int[] AS numbers, ?::bigint[] AS floors, ?::bigint[] AS last, ?::int AS most, ?::bigint AS bytes,
+		?::bigint AS lease
+),
 l AS MATERIALIZED (
-	SELECT i.ord, i.id, i.n, e.tenant, e.created_at, e.revision, coalesce(e.status = 2 AND e.deleted_at IS NULL, false) AS paused
-	FROM unnest(?::text[], ?::int[]) WITH ORDINALITY AS i(id, n, ord)
+	SELECT i.ord, i.id, i.n, i.floor, i.last, e.tenant, e.created_at, e.revision, coalesce(e.status = 2 AND e.deleted_at IS NULL, false) AS paused
+	FROM c CROSS JOIN LATERAL unnest(c.lanes, c.numbers, c.floors, c.last) WITH ORDINALITY AS i(id, n, floor, last, ord)
 	LEFT JOIN LATERAL (SELECT e.* FROM {endpoints} e WHERE e.id = i.id LIMIT 1) e ON true
 	ORDER BY i.ord
 ),
 t AS MATERIALIZED (
-	SELECT l.ord, q.id, q.event_seq, q.size, q.hold
-	FROM l CROSS JOIN c CROSS JOIN LATERAL (
-		SELECT d.id, d.event_seq, d.size, d.hold FROM {deliveries} d
-		WHERE d.endpoint_id = l.id AND d.state = 1 AND d.visible_at <= c.now
-		ORDER BY d.visible_at, d.id LIMIT l.n FOR UPDATE SKIP LOCKED) q
-	WHERE NOT l.paused
-	LIMIT ?::int
+	SELECT row_number() OVER () AS pos, q.* FROM (
+		SELECT l.ord, q.* FROM l CROSS JOIN c CROSS JOIN LATERAL (
+			SELECT * FROM (SELECT false AS under, ` + postgresTaken + ` FROM {deliveries} d
+				WHERE d.endpoint_id = l.id AND d.state = 1 AND (d.visible_at, d.id) > (l.floor, l.last) AND d.visible_at <= c.now AND d.leased_until <= c.now
+				ORDER BY d.visible_at, d.id LIMIT l.n FOR UPDATE SKIP LOCKED) above
+			UNION ALL
+			SELECT * FROM (SELECT true, ` + postgresTaken + ` FROM {deliveries} d
+				WHERE d.endpoint_id = l.id AND d.state = 1 AND (d.visible_at, d.id) <= (l.floor, l.last) AND d.leased_until <= c.now
+				ORDER BY d.visible_at, d.id LIMIT l.n FOR UPDATE SKIP LOCKED) below
+			LIMIT l.n) q
+		WHERE NOT l.paused
+		LIMIT (SELECT most FROM c)) q
 ),
-p AS (SELECT t.*, row_number() OVER () AS pos FROM t),
-f AS (SELECT p.*, row_number() OVER (PARTITION BY p.event_seq ORDER BY p.pos) = 1 AS first FROM p),
-b AS (SELECT f.*, sum(CASE WHEN f.first THEN f.size ELSE 0 END) OVER (ORDER BY f.pos) AS bytes FROM f),
-a AS MATERIALIZED (SELECT b.*, b.pos = 1 OR b.bytes <= ?::bigint AS fits FROM b),
-s AS MATERIALIZED (SELECT min(a.ord) FILTER (WHERE NOT a.fits) AS cut FROM a),
-k AS MATERIALIZED (
-	SELECT coalesce(array_agg(a.id ORDER BY a.id), ARRAY[]::bigint[]) AS ids, array_agg(a.pos ORDER BY a.id) AS places, array_agg(a.hold ORDER BY a.id) AS holds,
-		array_agg(a.first ORDER BY a.id) AS firsts, coalesce(array_agg(a.ord ORDER BY a.ord), ARRAY[]::bigint[]) AS ords
-	FROM a WHERE a.fits
+a AS MATERIALIZED (
+	SELECT t.pos, t.ord, t.under, t.id, t.event_seq, t.visible_at, t.past, true AS fits FROM t
+	WHERE (SELECT sum(t.size) FROM t) <= (SELECT bytes FROM c)
+	UNION ALL
+	SELECT b.pos, b.ord, b.under, b.id, b.event_seq, b.visible_at, b.past, b.pos = 1 OR b.bytes <= (SELECT bytes FROM c)
+	FROM (
+		SELECT f.*, sum(CASE WHEN f.first THEN f.size ELSE 0 END) OVER (ORDER BY f.pos) AS bytes
+		FROM (SELECT t.*, row_number() OVER (PARTITION BY t.event_seq ORDER BY t.pos) = 1 AS first FROM t) f) b
+	WHERE (SELECT sum(t.size) FROM t) > (SELECT bytes FROM c)
+),
+g AS MATERIALIZED (
+	SELECT array_agg(a.id) FILTER (WHERE a.fits) AS ids, coalesce(array_agg(a.ord ORDER BY a.ord) FILTER (WHERE a.fits), ARRAY[]::bigint[]) AS ords,
+		coalesce(array_agg(a.ord ORDER BY a.ord) FILTER (WHERE a.fits AND a.under), ARRAY[]::bigint[]) AS unders,
+		min(a.ord) FILTER (WHERE NOT a.fits) AS cut
+	FROM a
 ),
 u AS (
 	UPDATE {deliveries} d SET
-		token = d.token + 1, hold = 1, visible_at = c.now + ?::bigint, updated_at = c.now,
+		token = d.token + 1, hold = 1, leased_until = (SELECT now + lease FROM c), updated_at = (SELECT now FROM c),
 		expiries = d.expiries + (d.hold = 1)::int, interrupted = d.interrupted + (d.hold = 1)::int,
 		lost_tokens = CASE WHEN d.hold <> 2 AND d.token > 0 THEN coalesce(d.lost_tokens, ',') || d.token || ',' ELSE d.lost_tokens END
-	FROM c CROSS JOIN k WHERE d.id = ANY (k.ids)
-	RETURNING d.*, width_bucket(d.id, k.ids) AS place
+	WHERE d.id = ANY ((SELECT ids FROM g)::bigint[])
 ),
 w AS MATERIALIZED (
-	SELECT l.*, width_bucket(l.ord - 1, k.ords) AS before, width_bucket(l.ord, k.ords) AS after, ?::int AS max FROM l CROSS JOIN k
+	SELECT l.*, g.cut, width_bucket(l.ord - 1, g.ords) AS before, width_bucket(l.ord, g.ords) AS after,
+		width_bucket(l.ord, g.unders) - width_bucket(l.ord - 1, g.unders) AS under
+	FROM l CROSS JOIN g
 ),
-v AS (
-	SELECT w.ord, w.id, w.tenant, w.created_at, w.revision, CASE WHEN w.paused THEN NULL ELSE least(
-		CASE WHEN w.after > w.before THEN c.now + ?::bigint END,
-		(SELECT d.visible_at FROM {deliveries} d WHERE d.endpoint_id = w.id AND d.state = 1 AND d.visible_at > c.now
-			ORDER BY d.visible_at, d.id LIMIT 1),
-		CASE WHEN w.after - w.before >= w.n OR w.after >= w.max OR w.ord = s.cut THEN
-			(SELECT d.visible_at FROM {deliveries} d WHERE d.endpoint_id = w.id AND d.state = 1 AND d.visible_at <= c.now
-				ORDER BY d.visible_at, d.id OFFSET w.after - w.before LIMIT 1) END) END AS next
-	FROM w CROSS JOIN c CROSS JOIN s
-	WHERE w.before < w.max AND (s.cut IS NULL OR w.ord <= s.cut)
+x AS MATERIALIZED (
+	SELECT w.*, w.after - w.before >= w.n OR w.after >= c.most OR w.ord = w.cut AS filled
+	FROM w CROSS JOIN c
+	WHERE w.before < c.most AND (w.cut IS NULL OR w.ord <= w.cut)
+),
+y AS MATERIALIZED (
+	SELECT x.*, CASE WHEN x.filled AND NOT x.paused THEN
+		(SELECT d.visible_at FROM {deliveries} d WHERE d.endpoint_id = x.id AND d.state = 1
+				AND (d.visible_at, d.id) > (x.floor, x.last) AND d.visible_at <= c.now AND d.leased_until <= c.now
+			ORDER BY d.visible_at, d.id OFFSET x.after - x.before - x.under LIMIT 1) END AS above
+	FROM x CROSS JOIN c
+),
+z AS MATERIALIZED (
+	SELECT y.*, CASE WHEN y.filled AND NOT y.paused AND y.above IS NULL THEN
+		(SELECT d.visible_at FROM {deliveries} d WHERE d.endpoint_id = y.id AND d.state = 1
+				AND (d.visible_at, d.id) <= (y.floor, y.last) AND d.leased_until <= c.now
+			ORDER BY d.visible_at, d.id OFFSET y.under LIMIT 1) END AS below
+	FROM y CROSS JOIN c
 )
-SELECT 0 AS kind, v.ord AS place, c.now, v.id, v.created_at, v.revision, v.next, NULL::smallint,
-	NULL::bigint, v.tenant, NULL, NULL, NULL, NULL::smallint, NULL, NULL::int, NULL::int, NULL::int, NULL::int,
-	NULL::bigint, NULL::smallint, NULL::bigint, NULL::int, NULL::bigint, NULL::bigint,
-	NULL::bigint, NULL, NULL, NULL::bytea, NULL::bytea, NULL::bigint, NULL::bigint, NULL::bigint
-FROM v CROSS JOIN c
+SELECT 0 AS kind, z.ord AS a, c.now AS b, z.created_at AS c, z.revision AS d,
+	CASE WHEN NOT z.paused THEN coalesce(z.above, z.below, ` + postgresLater("z.id", "c.now") + `) END AS e,
+	z.below AS f, z.tenant AS s, NULL AS t, NULL AS u, NULL AS v, NULL AS w, NULL::bytea AS x, NULL::bytea AS y
+FROM z CROSS JOIN c
 UNION ALL
-SELECT 1, k.places[d.place], c.now, d.endpoint_id, NULL, NULL, NULL, k.holds[d.place],
-	` + deliveryColumns + `,
-	e.seq, e.content_type, e.header, e.digest, CASE WHEN k.firsts[d.place] THEN e.body END, e.happened_at, e.not_before, e.not_after
-FROM u d CROSS JOIN c CROSS JOIN k CROSS JOIN LATERAL (SELECT e.* FROM {events} e WHERE e.seq = d.event_seq LIMIT 1) e
-ORDER BY 1, 2`
+SELECT 1, a.pos, a.ord, a.id, a.event_seq, a.visible_at, NULL, a.past, NULL, NULL, NULL, NULL, NULL, NULL
+FROM a WHERE a.fits
+UNION ALL
+SELECT 2, e.seq, e.happened_at, e.not_before, e.not_after, NULL, NULL, e.tenant, e.id, e.type, e.content_type, e.header, e.digest, e.body
+FROM (SELECT DISTINCT a.event_seq FROM a WHERE a.fits) s CROSS JOIN LATERAL (SELECT e.* FROM {events} e WHERE e.seq = s.event_seq LIMIT 1) e`
+
+// postgresTaken are the columns of t.
+const postgresTaken = "d.id, d.event_seq, d.visible_at, d.size, CASE WHEN d.token > 0 THEN " + pastColumns + " END AS past"
 
 func (q postgresQueue) claim(ctx context.Context, c conn, p store.ClaimParams) (store.Batch, error) {
 	if len(p.Lanes) == 0 {
 		now, err := c.now(ctx)
 		return store.Batch{Now: micros(now)}, err
 	}
-	var ids, ns array
-	for _, l := range p.Lanes {
-		ids.text(clean(l.ID))
-		ns.int(int64(min(l.N, math.MaxInt32)))
+	a := newClaimAnswer(q.Store, p)
+	var ids, numbers, floors, last array
+	for i := range p.Lanes {
+		ids.text(clean(p.Lanes[i].ID))
+		numbers.int(int64(min(p.Lanes[i].N, math.MaxInt32)))
+		floors.int(a.seen[i].floor.visible)
+		last.int(a.seen[i].floor.number)
 	}
-	limit := min(p.Max, math.MaxInt32)
 	bytes := int64(math.MaxInt64)
 	if p.MaxBytes > 0 {
 		bytes = int64(p.MaxBytes)
 	}
-	lease := max(p.Lease.Microseconds(), 1)
-	b := batch{store: q.Store, byEvent: make(map[int64]int), lanes: make(map[string]*laneRow, len(p.Lanes))}
-	args := []any{ids.String(), ns.String(), limit, bytes, lease, limit, lease}
-	if err := c.query(ctx, postgresClaim, args, b.scan); err != nil {
+	args := []any{
+		ids.String(), numbers.String(), floors.String(), last.String(), min(p.Max, math.MaxInt32), bytes, max(p.Lease.Microseconds(), 1),
+	}
+	if err := c.query(ctx, postgresClaim, args, a.scan); err != nil {
 		return store.Batch{}, err
 	}
-	return b.finish(ctx, c)
+	return a.finish(ctx, c)
 }
 
-// batch is a Batch that is being read.
-type batch struct {
-	store   *Store
-	out     store.Batch
-	byEvent map[int64]int
-	// lanes are those that were visited, first in the answer.
-	lanes   map[string]*laneRow
-	unknown []string
-	row     claimRow
-	dest    []any
+// claimAnswer reads the answer of postgresClaim.
+type claimAnswer struct {
+	*taking
+	seen  []seenLane // of the lanes
+	found map[int64]store.Event
+
+	// A row, and where its columns are read to. Of a lane: its place from 1, the
+	// time, created_at, revision, when it has work next, and the same if that is
+	// left under its floor; tenant. Of a delivery: its place, the lane's, id,
+	// event_seq, visible_at; past. Of an event: seq, happened_at, not_before,
+	// not_after; tenant, id, type, content type, header; digest, body.
+	kind number
+	n    [6]nullNumber
+	s    [5]sql.NullString
+	bin  [2][]byte
+	dest []any
 }
 
-// laneRow is a lane of the answer.
-type laneRow struct {
-	tenant            string
-	created, revision sql.NullInt64
-	// endpoints are the indexes in the Batch of the endpoint, once a delivery of
-	// it was read, and of the tombstones that other tenants get who name it.
-	endpoints map[string]int
+// seenLane is a lane with its floor. If it was visited, next is when it has work
+// next, and below the same if that is left under the floor.
+type seenLane struct {
+	floor       floor
+	visited     bool
+	next, below int64
 }
 
-// claimRow is a row of postgresClaim: a lane, or a delivery with its event.
-type claimRow struct {
-	kind                          int
-	place, now                    int64
-	lane                          string
-	created, revision, next       sql.NullInt64
-	hold                          sql.NullInt64
-	id                            sql.NullInt64
-	tenant, eventID, eventType    sql.NullString
-	endpointID, reason            sql.NullString
-	numbers                       [7]sql.NullInt64 // state, attempts, tries, expiries, interrupted, token, hold
-	visible, status, updated      sql.NullInt64
-	delivered, seq                sql.NullInt64
-	contentType, header           sql.NullString
-	digest, body                  []byte
-	happened, notBefore, notAfter sql.NullInt64
-}
-
-func (b *batch) scan(rows *sql.Rows) error {
-	r := &b.row
-	if b.dest == nil {
-		n := &r.numbers
-		b.dest = []any{
-			&r.kind, &r.place, &r.now, &r.lane, &r.created, &r.revision, &r.next, &r.hold,
-			&r.id, &r.tenant, &r.eventID, &r.eventType, &r.endpointID, &n[0], &r.reason, &n[1], &n[2], &n[3], &n[4],
-			&n[5], &n[6], &r.visible, &r.status, &r.updated, &r.delivered,
-			&r.seq, &r.contentType, &r.header, &r.digest, &r.body, &r.happened, &r.notBefore, &r.notAfter,
-		}
+func newClaimAnswer(s *Store, p store.ClaimParams) *claimAnswer {
+	a := &claimAnswer{taking: newTaking(s, p), seen: make([]seenLane, len(p.Lanes)), found: make(map[int64]store.Event)}
+	for i := range p.Lanes {
+		a.seen[i].floor = s.floors.of(p.Lanes[i].ID)
 	}
-	r.digest, r.body = nil, nil
-	if err := rows.Scan(b.dest...); err != nil {
+	a.dest = []any{
+		&a.kind, &a.n[0], &a.n[1], &a.n[2], &a.n[3], &a.n[4], &a.n[5], &a.s[0], &a.s[1], &a.s[2], &a.s[3], &a.s[4], &a.bin[0], &a.bin[1],
+	}
+	return a
+}
+
+func (a *claimAnswer) scan(rows *sql.Rows) error {
+	a.bin = [2][]byte{}
+	if err := rows.Scan(a.dest...); err != nil {
 		return err
 	}
-	if r.kind == 0 {
-		b.out.Now = micros(r.now)
-		b.out.Visited = append(b.out.Visited, store.LaneAt{ID: r.lane, Next: timeOf(r.next)})
-		b.lanes[r.lane] = &laneRow{tenant: r.tenant.String, created: r.created, revision: r.revision, endpoints: make(map[string]int, 1)}
-		return nil
-	}
-	lane := b.lanes[r.lane]
-	endpoint, ok := lane.endpoints[r.tenant.String]
-	if !ok {
-		endpoint = len(b.out.Endpoints)
-		lane.endpoints[r.tenant.String] = endpoint
-		b.out.Endpoints = append(b.out.Endpoints, b.known(r, lane))
-	}
-	i, seen := b.byEvent[r.seq.Int64]
-	if !seen {
-		i = len(b.out.Events)
-		b.byEvent[r.seq.Int64] = i
-		row := eventRow{seq: r.seq.Int64, header: r.header, happened: r.happened, notBefore: r.notBefore, until: r.notAfter}
-		row.Event = store.Event{
-			ID: r.eventID.String, Tenant: r.tenant.String, Type: r.eventType.String, ContentType: r.contentType.String,
-			Digest: r.digest, Body: r.body,
+	n := &a.n
+	switch a.kind {
+	case 0:
+		a.begin(n[1].Int64)
+		lane := int(n[0].Int64) - 1
+		l := &a.lanes[lane]
+		l.snapshotKey = snapshotKey{a.params.Lanes[lane].ID, n[2].Int64, n[3].Int64}
+		l.tenant, l.exists = a.s[0].String, n[2].Valid
+		a.seen[lane].visited, a.seen[lane].next, a.seen[lane].below = true, n[4].Int64, n[5].Int64
+	case 1:
+		r := takenRow{id: number(n[2].Int64), seq: number(n[3].Int64), visible: number(n[4].Int64), lane: int(n[1].Int64) - 1, place: int(n[0].Int64)}
+		if err := (*past)(&r).Scan(a.s[0].String); err != nil {
+			return err
 		}
+		a.lanes[r.lane].taken++
+		a.rows = append(a.rows, r)
+	case 2:
+		row := eventRow{seq: n[0].Int64, header: a.s[4], happened: sql.NullInt64(n[1]), notBefore: sql.NullInt64(n[2]), until: sql.NullInt64(n[3])}
+		row.Event = store.Event{
+			Tenant: a.s[0].String, ID: a.s[1].String, Type: a.s[2].String, ContentType: a.s[3].String, Digest: a.bin[0],
+		}
+		row.body = sql.Null[[]byte]{V: a.bin[1], Valid: a.bin[1] != nil}
 		e, err := row.event()
 		if err != nil {
 			return err
 		}
-		b.out.Events = append(b.out.Events, e)
+		a.found[row.seq] = e
 	}
-	// Ids are read many times over; the event's serve all its deliveries.
-	e := &b.out.Events[i]
-	n := &r.numbers
-	b.out.Deliveries = append(b.out.Deliveries, store.Claimed{
-		Delivery: store.Delivery{
-			ID: deliveryID(r.id.Int64), Tenant: e.Tenant, EventID: e.ID, EventType: e.Type, EndpointID: b.out.Endpoints[endpoint].ID,
-			State: store.StatePending, Reason: store.Code(r.reason.String),
-			Attempts: int(n[1].Int64), Tries: int(n[2].Int64), Expiries: int(n[3].Int64), Interrupted: int(n[4].Int64),
-			Token: n[5].Int64, Claimed: true, VisibleAt: micros(r.visible.Int64), LastStatus: int(r.status.Int64),
-			CreatedAt: nanos(r.id.Int64), UpdatedAt: micros(r.updated.Int64), DeliveredAt: timeOf(r.delivered),
-		},
-		Event: i, Endpoint: endpoint, Expired: r.hold.Int64 == holdClaimed,
-	})
 	return nil
 }
 
-// known returns the endpoint of a lane: as it is remembered, to be read, or, if
-// there is none, as a tombstone.
-func (b *batch) known(r *claimRow, lane *laneRow) store.Endpoint {
-	if !lane.created.Valid || lane.tenant != r.tenant.String {
-		return tombstone(r.tenant.String, r.lane, r.now)
+// finish puts what was read into order, and sets the floors.
+func (a *claimAnswer) finish(ctx context.Context, c conn) (store.Batch, error) {
+	slices.SortFunc(a.rows, func(x, y takenRow) int { return cmp.Compare(x.place, y.place) })
+	events := make([]store.Event, 0, len(a.found))
+	for i := range a.rows {
+		r := &a.rows[i]
+		at, known := a.byEvent[int64(r.seq)]
+		if !known {
+			e, ok := a.found[int64(r.seq)]
+			if !ok {
+				return store.Batch{}, errEventGone
+			}
+			at = len(events)
+			a.byEvent[int64(r.seq)] = at
+			events = append(events, e)
+		}
+		r.event = at
+		if at, l := (floor{int64(r.visible), int64(r.id)}), &a.seen[r.lane]; l.floor.below(at) {
+			l.floor = at
+		}
 	}
-	e, ok := b.store.snapshots.get(snapshotKey{r.lane, lane.created.Int64, lane.revision.Int64})
-	if !ok {
-		b.unknown = append(b.unknown, r.lane)
-		e.ID, e.Tenant = r.lane, r.tenant.String
-	}
-	return e
-}
-
-// tombstone stands for an endpoint that the tenant never had, or that was erased.
-func tombstone(tenant, id string, now int64) store.Endpoint {
-	return store.Endpoint{ID: id, Tenant: tenant, Status: store.EndpointDisabled, DeletedAt: micros(now)}
-}
-
-// finish reads the endpoints that are not remembered.
-func (b *batch) finish(ctx context.Context, c conn) (store.Batch, error) {
-	if len(b.unknown) == 0 {
-		return b.out, nil
-	}
-	found, err := b.store.loadEndpoints(ctx, c, b.unknown)
-	if err != nil {
-		return store.Batch{}, err
-	}
-	for i := range b.out.Endpoints {
-		e := &b.out.Endpoints[i]
-		if !e.CreatedAt.IsZero() || !e.DeletedAt.IsZero() {
+	for i := range a.seen {
+		l := &a.seen[i]
+		if !l.visited {
 			continue
 		}
-		if read, ok := found[e.ID]; ok && read.Tenant == e.Tenant {
-			*e = read
-		} else {
-			*e = tombstone(e.Tenant, e.ID, b.out.Now.UnixMicro())
+		a.visit(i, l.next)
+		if l.below != 0 {
+			l.floor = floor{visible: l.below}
+		}
+		if l.floor.visible != 0 {
+			a.store.floors.set(a.params.Lanes[i].ID, l.floor)
 		}
 	}
-	return b.out, nil
+	return a.batch(ctx, c, events)
 }

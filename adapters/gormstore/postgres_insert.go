@@ -49,9 +49,18 @@ const (
 func (q postgresQueue) insert(ctx context.Context, c conn, events []*newEvent) error {
 	var low, tenant, id, kind, contentType, header, span, happened, notBefore, notAfter, delta array
 	var digests, bodies pieces
-	var eventLow, deliveryLow, endpoint, size, apart array
+	var eventLow, deliveryLow, endpoint, sizes, apart array
 	byLow := make(map[int64]*newEvent, len(events))
 	fresh := false
+	size, deliveries := 0, 0
+	for _, n := range events {
+		size += len(n.Event.Digest) + len(n.Event.Body)
+		deliveries += len(n.Deliveries)
+	}
+	digests.blob = make([]byte, 0, size)
+	for _, a := range []*array{&eventLow, &deliveryLow, &endpoint, &sizes, &apart} {
+		a.room(deliveries, 8)
+	}
 	for _, n := range events {
 		e := &n.Event
 		byLow[n.low[0]] = n
@@ -79,7 +88,7 @@ func (q postgresQueue) insert(ctx context.Context, c conn, events []*newEvent) e
 			eventLow.int(n.low[0])
 			deliveryLow.int(n.low[j+1])
 			endpoint.text(clean(n.Deliveries[j].EndpointID))
-			size.int(int64(len(e.Body)))
+			sizes.int(int64(len(e.Body)))
 			apart.bool(j >= n.span)
 			fresh = true
 		}
@@ -94,7 +103,7 @@ func (q postgresQueue) insert(ctx context.Context, c conn, events []*newEvent) e
 		low.String(), tenant.String(), id.String(), kind.String(), contentType.String(), header.String(), span.String(),
 		happened.String(), notBefore.String(), notAfter.String(), delta.String(),
 		digests.at.String(), digests.len.String(), bodies.at.String(), bodies.len.String(),
-		eventLow.String(), deliveryLow.String(), endpoint.String(), size.String(), apart.String(),
+		eventLow.String(), deliveryLow.String(), endpoint.String(), sizes.String(), apart.String(),
 	}
 	text := postgresInsertQuiet
 	if fresh && q.cfg.notify && !c.silent {

@@ -12,35 +12,47 @@ import (
 // attempts, adds to the counts, and says which took effect. The outcomes are
 // arrays by rising number of the delivery, and width_bucket finds a delivery's
 // place in them: a join would be served by comparing each with each. Of each
-// outcome, the blob holds reason, code, error, detail and response body.
-const postgresSettle = `
-WITH c AS MATERIALIZED (SELECT {now} AS now),
-p AS MATERIALIZED (SELECT ?::bytea AS blob,
-	?::bigint[] AS ids, ?::bigint[] AS tokens, ?::int[] AS states, ?::bigint[] AS delays, ?::int[] AS attempts, ?::int[] AS tries,
-	?::bigint[] AS started, ?::bigint[] AS durations, ?::int[] AS statuses, ?::int[] AS truncated, ?::int[] AS starts, ?::int[] AS lengths
+// outcome, the blob holds detail and response body of the attempt.
+//
+// Most batches say the same of all their deliveries. In the statement for those
+// the arrays that are marked have one element, which stands for all: to find
+// them for each delivery costs as much as the update.
+func postgresSettle(alike bool) string {
+	of := func(array, place string) string {
+		if alike {
+			return "p." + array + "[1]"
+		}
+		return "p." + array + "[" + place + "]"
+	}
+	d := func(array string) string { return of(array, "width_bucket(d.id, p.ids)") }
+	u := func(array string) string { return of(array, "u.place") }
+	return `
+WITH p AS MATERIALIZED (SELECT {now} AS now, ?::bytea AS blob,
+	?::bigint[] AS ids, ?::bigint[] AS tokens, ?::bigint[] AS started, ?::bigint[] AS durations, ?::int[] AS starts, ?::int[] AS lengths,
+	/* marked: */ ?::int[] AS states, ?::bigint[] AS delays, ?::text[] AS reasons, ?::int[] AS attempts, ?::int[] AS tries,
+	?::int[] AS statuses, ?::int[] AS truncated, ?::text[] AS codes, ?::text[] AS errors
 ),
 u AS (
 	UPDATE {deliveries} d SET
-		state = p.states[width_bucket(d.id, p.ids)], hold = 2, updated_at = c.now,
-		visible_at = CASE WHEN p.states[width_bucket(d.id, p.ids)] = 1 THEN c.now + p.delays[width_bucket(d.id, p.ids)] ELSE d.visible_at END,
-		reason = CASE WHEN p.lengths[width_bucket(d.id, p.ids) * 5 - 4] = 0 THEN d.reason ELSE convert_from(
-			substring(p.blob FROM p.starts[width_bucket(d.id, p.ids) * 5 - 4] FOR p.lengths[width_bucket(d.id, p.ids) * 5 - 4]), 'UTF8') END,
-		attempts = d.attempts + p.attempts[width_bucket(d.id, p.ids)], tries = d.tries + p.tries[width_bucket(d.id, p.ids)],
-		expiries = CASE WHEN p.attempts[width_bucket(d.id, p.ids)] = 1 THEN 0 ELSE d.expiries END,
-		last_status = CASE WHEN p.attempts[width_bucket(d.id, p.ids)] = 1 THEN p.statuses[width_bucket(d.id, p.ids)] ELSE d.last_status END,
-		delivered_at = CASE WHEN p.states[width_bucket(d.id, p.ids)] = 2 THEN coalesce(d.delivered_at, c.now) ELSE d.delivered_at END
-	FROM c CROSS JOIN p
+		state = ` + d("states") + `, hold = 2, updated_at = p.now,
+		visible_at = CASE WHEN ` + d("states") + ` = 1 THEN p.now + ` + d("delays") + ` ELSE d.visible_at END,
+		leased_until = CASE WHEN ` + d("states") + ` = 1 THEN 0 ELSE d.leased_until END,
+		reason = coalesce(nullif(` + d("reasons") + `, ''), d.reason),
+		attempts = d.attempts + ` + d("attempts") + `, tries = d.tries + ` + d("tries") + `,
+		expiries = CASE WHEN ` + d("attempts") + ` = 1 THEN 0 ELSE d.expiries END,
+		last_status = CASE WHEN ` + d("attempts") + ` = 1 THEN ` + d("statuses") + ` ELSE d.last_status END,
+		delivered_at = CASE WHEN ` + d("states") + ` = 2 THEN coalesce(d.delivered_at, p.now) ELSE d.delivered_at END
+	FROM p
 	WHERE d.id = ANY (p.ids) AND d.token = p.tokens[width_bucket(d.id, p.ids)] AND d.state = 1 AND d.hold <> 2
 	RETURNING d.id, d.attempts, d.tenant, d.endpoint_id, d.state, width_bucket(d.id, p.ids) AS place
 ),
 t AS (
 	INSERT INTO {attempts} (delivery_id, number, started_at, duration, status, truncated, code, error, detail, response_body)
-	SELECT u.id, u.attempts, nullif(p.started[u.place], -9223372036854775808), p.durations[u.place], p.statuses[u.place], p.truncated[u.place],
-		convert_from(substring(p.blob FROM p.starts[u.place * 5 - 3] FOR p.lengths[u.place * 5 - 3]), 'UTF8'),
-		convert_from(substring(p.blob FROM p.starts[u.place * 5 - 2] FOR p.lengths[u.place * 5 - 2]), 'UTF8'),
-		convert_from(substring(p.blob FROM p.starts[u.place * 5 - 1] FOR p.lengths[u.place * 5 - 1]), 'UTF8'),
-		substring(p.blob FROM p.starts[u.place * 5] FOR nullif(p.lengths[u.place * 5], -1))
-	FROM u CROSS JOIN p WHERE p.attempts[u.place] = 1
+	SELECT u.id, u.attempts, nullif(p.started[u.place], -9223372036854775808), p.durations[u.place],
+		` + u("statuses") + `, ` + u("truncated") + `, ` + u("codes") + `, ` + u("errors") + `,
+		convert_from(substring(p.blob FROM p.starts[u.place * 2 - 1] FOR p.lengths[u.place * 2 - 1]), 'UTF8'),
+		substring(p.blob FROM p.starts[u.place * 2] FOR nullif(p.lengths[u.place * 2], -1))
+	FROM u CROSS JOIN p WHERE ` + u("attempts") + ` = 1
 ),
 g AS (
 	INSERT INTO {deltas} (payload)
@@ -51,6 +63,12 @@ g AS (
 	HAVING count(*) > 0
 )
 SELECT u.place FROM u`
+}
+
+var (
+	postgresSettleAlike = postgresSettle(true)
+	postgresSettleEach  = postgresSettle(false)
+)
 
 func (q postgresQueue) settle(ctx context.Context, c conn, outcomes []store.Outcome) (store.SettleResult, error) {
 	b := newSettlement(outcomes)
@@ -95,24 +113,30 @@ func (q postgresQueue) apply(ctx context.Context, c conn, todo []*numbered) erro
 	if len(todo) == 0 {
 		return nil
 	}
-	var id, token, state, delay, attempt, try, started, duration, status, truncated array
+	alike := true
+	for _, o := range todo[1:] {
+		alike = alike && sameEffect(o.Outcome, todo[0].Outcome)
+	}
+	var id, token, started, duration array
+	var state, delay, reason, attempt, try, status, truncated, code, fault array
 	var p pieces
 	var detail []byte
 	none := &store.Attempt{}
-	for _, o := range todo {
+	for _, a := range []*array{&id, &token, &started, &duration} {
+		a.room(len(todo), 19)
+	}
+	for i, o := range todo {
 		id.int(o.number)
 		token.int(o.Token)
-		state.int(int64(o.State))
-		delay.int(max(o.Delay.Microseconds(), 0))
 		a := o.Attempt
-		attempt.int(boolInt(a != nil))
-		try.int(boolInt(a != nil && !o.Free))
-		p.text(string(o.Reason))
 		detail = detail[:0]
 		if a == nil {
 			a = none
 		} else {
 			detail = appendDetail(detail, a)
+		}
+		if i == 0 { // and the others are much the same
+			p.room(2*len(todo), (len(detail)+len(a.ResponseBody))/2+16)
 		}
 		if a.StartedAt.IsZero() {
 			started.int(math.MinInt64)
@@ -120,18 +144,31 @@ func (q postgresQueue) apply(ctx context.Context, c conn, todo []*numbered) erro
 			started.int(a.StartedAt.UnixMicro())
 		}
 		duration.int(int64(a.Duration))
-		status.int(int64(a.Status))
-		truncated.int(boolInt(a.Truncated))
-		p.text(string(a.Code))
-		p.text(a.Error)
 		p.bytes(detail, false)
 		p.bytes(a.ResponseBody, a.ResponseBody == nil)
+		if alike && i > 0 {
+			continue
+		}
+		state.int(int64(o.State))
+		delay.int(max(o.Delay.Microseconds(), 0))
+		reason.text(clean(string(o.Reason)))
+		attempt.int(boolInt(o.Attempt != nil))
+		try.int(boolInt(o.Attempt != nil && !o.Free))
+		status.int(int64(a.Status))
+		truncated.int(boolInt(a.Truncated))
+		code.text(clean(string(a.Code)))
+		fault.text(clean(a.Error))
+	}
+	text := postgresSettleEach
+	if alike {
+		text = postgresSettleAlike
 	}
 	args := []any{
-		p.parameter(), id.String(), token.String(), state.String(), delay.String(), attempt.String(), try.String(),
-		started.String(), duration.String(), status.String(), truncated.String(), p.at.String(), p.len.String(),
+		p.parameter(), id.String(), token.String(), started.String(), duration.String(), p.at.String(), p.len.String(),
+		state.String(), delay.String(), reason.String(), attempt.String(), try.String(), status.String(), truncated.String(),
+		code.String(), fault.String(),
 	}
-	return c.query(ctx, postgresSettle, args, func(rows *sql.Rows) error {
+	return c.query(ctx, text, args, func(rows *sql.Rows) error {
 		var place int
 		if err := rows.Scan(&place); err != nil {
 			return err
@@ -139,6 +176,16 @@ func (q postgresQueue) apply(ctx context.Context, c conn, todo []*numbered) erro
 		todo[place-1].applied = true
 		return nil
 	})
+}
+
+// sameEffect tells whether two outcomes do the same to their deliveries, and say
+// the same of their attempts but for what is long or differs always.
+func sameEffect(x, y *store.Outcome) bool {
+	if x.State != y.State || x.Delay != y.Delay || x.Reason != y.Reason || x.Free != y.Free || (x.Attempt == nil) != (y.Attempt == nil) {
+		return false
+	}
+	a, b := x.Attempt, y.Attempt
+	return a == nil || a.Status == b.Status && a.Truncated == b.Truncated && a.Code == b.Code && a.Error == b.Error
 }
 
 func boolInt(b bool) int64 {

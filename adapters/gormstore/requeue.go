@@ -273,7 +273,7 @@ func (r *requeue) apply(ctx context.Context, c conn) error {
 	}
 	err = inLists(keys(r.again), func(list string, args []any) error {
 		_, err := c.exec(ctx, "UPDATE {deliveries}"+r.dialect.byNumber()+" SET "+r.raiseToken()+`, state = 1, reason = '', tries = 0, expiries = 0,
-			visible_at = ?, updated_at = ? WHERE id IN (`+list+")", append([]any{now, now}, args...)...)
+			`+r.dialect.release()+`visible_at = ?, updated_at = ? WHERE id IN (`+list+")", append([]any{now, now}, args...)...)
 		return err
 	})
 	if err != nil {

@@ -21,9 +21,11 @@ const (
 // out or the delivery was requeued or cancelled, joins the list lost_tokens,
 // ",3,7,": so a repeated settle is told from a lost one, however late it comes.
 
-// deliveryColumns are what scanDelivery reads, of deliveries d and events e.
-const deliveryColumns = `d.id, d.tenant, e.id, e.type, d.endpoint_id, d.state, d.reason, d.attempts, d.tries, d.expiries, d.interrupted,
-	d.token, d.hold, d.visible_at, d.last_status, d.updated_at, d.delivered_at`
+// deliveryColumns are what a deliveryRow reads, of deliveries d and events e.
+func (d dialect) deliveryColumns() string {
+	return `d.id, d.tenant, e.id, e.type, d.endpoint_id, d.state, d.reason, d.attempts, d.tries, d.expiries, d.interrupted,
+	d.token, d.hold, ` + d.visible() + `, d.last_status, d.updated_at, d.delivered_at`
+}
 
 // deliveryRow holds a row of deliveryColumns while it is read.
 type deliveryRow struct {

@@ -39,6 +39,13 @@ func (s *snapshots) get(k snapshotKey) (store.Endpoint, bool) {
 	return copyEndpoint(found.endpoint), true
 }
 
+// forget forgets all endpoints.
+func (s *snapshots) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = nil
+}
+
 // put remembers an endpoint; what it takes is a copy.
 func (s *snapshots) put(e store.Endpoint) {
 	k := snapshotKey{id: e.ID, created: e.CreatedAt.UnixMicro(), revision: e.Revision}

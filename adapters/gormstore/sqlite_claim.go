@@ -45,9 +45,7 @@ func sqliteLanesText(size int) string {
 		}
 		// Without the sum the limit would be a part of the plan, and each number be
 		// planned anew.
-		fmt.Fprintf(&b, `SELECT * FROM (SELECT %d, d.id, d.event_seq, d.visible_at, d.size, CASE WHEN d.token > 0 THEN
-				d.hold || ' ' || d.token || ' ' || d.attempts || ' ' || d.tries || ' ' || d.expiries || ' ' || d.interrupted || ' ' ||
-				d.last_status || ' ' || COALESCE(d.delivered_at, 0) || ' ' || d.reason END
+		fmt.Fprintf(&b, `SELECT * FROM (SELECT %d, d.id, d.event_seq, d.visible_at, d.size, CASE WHEN d.token > 0 THEN `+pastColumns+` END
 			FROM {deliveries} d INDEXED BY {deliveries_queue}
 			WHERE d.state = 1 AND d.endpoint_id = ? ORDER BY d.visible_at, d.id LIMIT ? + 0)`, i)
 	}
@@ -61,38 +59,6 @@ var sqliteLanesTexts = sync.OnceValue(func() (texts []string) {
 	}
 	return texts
 })
-
-// past reads the last column of sqliteLane. A delivery that was never claimed,
-// requeued nor cancelled has none.
-type past takenRow
-
-// Scan implements [sql.Scanner].
-func (p *past) Scan(value any) error {
-	var text string
-	switch v := value.(type) {
-	case nil:
-	case string:
-		text = v
-	case []byte:
-		text = string(v)
-	default:
-		return fmt.Errorf("the past of a delivery is a %T", value)
-	}
-	for _, n := range [...]*number{&p.hold, &p.token, &p.attempts, &p.tries, &p.expiries, &p.interrupted, &p.status, &p.delivered} {
-		digits, rest, _ := strings.Cut(text, " ")
-		*n, text = 0, rest
-		if digits == "" {
-			continue
-		}
-		i, err := strconv.ParseInt(digits, 10, 64)
-		if err != nil {
-			return err
-		}
-		*n = number(i)
-	}
-	p.reason = text
-	return nil
-}
 
 func (q sqliteQueue) claim(ctx context.Context, c conn, p store.ClaimParams) (store.Batch, error) {
 	// The transaction ends with the context. To watch it for each statement takes
@@ -120,9 +86,13 @@ func (q sqliteQueue) claim(ctx context.Context, c conn, p store.ClaimParams) (st
 	if err != nil {
 		return store.Batch{}, err
 	}
-	return t.batch(ctx, c, func(report func(*sql.Rows) error) error {
+	events, err := t.events(func(report func(*sql.Rows) error) error {
 		return c.query(ctx, sqliteEvents, []any{numbersJSON(t.seqs)}, report)
 	})
+	if err != nil {
+		return store.Batch{}, err
+	}
+	return t.batch(ctx, c, events)
 }
 
 // claimLanes takes deliveries of the lanes from first to before end, and notes

@@ -2,7 +2,6 @@ package gormstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 )
 
@@ -96,25 +95,4 @@ func (q sqliteQueue) insertEvent(ctx context.Context, c conn, n *newEvent, seq, 
 		_, err = c.exec(ctx, sqliteInsertDeliveries, seq+1, seq, tenant, visible, now, len(body), string(append(ids, ']')))
 	}
 	return err == nil, err
-}
-
-// number reads a column, NULL as 0, without reflection: it is what most of a
-// claim's time would go into.
-type number int64
-
-// Scan implements [sql.Scanner].
-func (n *number) Scan(value any) error {
-	switch v := value.(type) {
-	case int64:
-		*n = number(v)
-	case nil:
-		*n = 0
-	default:
-		var i sql.NullInt64
-		if err := i.Scan(value); err != nil {
-			return err
-		}
-		*n = number(i.Int64)
-	}
-	return nil
 }

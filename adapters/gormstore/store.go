@@ -16,19 +16,19 @@ import (
 // Store keeps everything in a SQL database. Make it with [New]; all methods are
 // safe for concurrent use.
 type Store struct {
-	db       *sql.DB
-	dialect  dialect
-	cfg      config
-	info     store.Info
-	sql      statements
-	prepares bool
-	stmts    preparedStatements
-	// writer is SQLite's one place for a writer; nil elsewhere.
-	writer    chan struct{}
+	db        *sql.DB
+	dialect   dialect
+	cfg       config
+	info      store.Info
+	sql       statements
+	prepares  bool
+	stmts     preparedStatements
+	writes    writes // on SQLite
 	lows      lows
 	schema    schemaState
 	snapshots snapshots
 	starts    starts
+	floors    floors
 	queue     queue
 	notices   notices
 	compactor compactor
@@ -88,7 +88,6 @@ func New(db *gorm.DB, options ...Option) (*Store, error) {
 	case postgres:
 		s.queue = postgresQueue{s}
 	case sqlite:
-		s.writer = make(chan struct{}, 1)
 		s.queue = sqliteQueue{s}
 	case mysql, mariadb:
 		s.queue = mysqlQueue{s}

@@ -20,6 +20,8 @@ type takenRow struct {
 	status, delivered                      number
 	reason                                 string
 	lane, event                            int
+	// place is where it stands in the batch, if rows come in another order.
+	place int
 }
 
 func (r *takenRow) dest() []any {
@@ -129,16 +131,14 @@ type foreign struct {
 	tenant string
 }
 
-// batch makes the batch of what was taken, as the update has left it.
-func (t *taking) batch(ctx context.Context, c conn, events func(report func(*sql.Rows) error) error) (store.Batch, error) {
+// batch makes the batch of what was taken, as the update has left it, and its
+// events.
+func (t *taking) batch(ctx context.Context, c conn, events []store.Event) (store.Batch, error) {
 	out := store.Batch{Visited: t.visited, Now: micros(t.now)}
 	if len(t.rows) == 0 {
 		return out, nil
 	}
-	var err error
-	if out.Events, err = t.events(events); err != nil {
-		return store.Batch{}, err
-	}
+	out.Events = events
 	endpoints, err := t.endpoints(ctx, c)
 	if err != nil {
 		return store.Batch{}, err
@@ -187,12 +187,20 @@ func (t *taking) batch(ctx context.Context, c conn, events func(report func(*sql
 	return out, nil
 }
 
+// tombstone stands for an endpoint that the tenant never had, or that was erased.
+func tombstone(tenant, id string, now int64) store.Endpoint {
+	return store.Endpoint{ID: id, Tenant: tenant, Status: store.EndpointDisabled, DeletedAt: micros(now)}
+}
+
 // errEventGone tells that a delivery is without its event, which no transaction
 // leaves behind.
 var errEventGone = errors.New("a delivery is without its event")
 
 // events reads the events of what was taken.
 func (t *taking) events(read func(report func(*sql.Rows) error) error) ([]store.Event, error) {
+	if len(t.seqs) == 0 {
+		return nil, nil
+	}
 	events := make([]store.Event, len(t.seqs))
 	found := 0
 	var r eventRow

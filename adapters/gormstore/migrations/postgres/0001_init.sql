@@ -56,6 +56,10 @@ CREATE TABLE {events} (
 );
 CREATE UNIQUE INDEX {events_by_id} ON {events} (tenant, id);
 CREATE INDEX {events_by_tenant} ON {events} (tenant, seq);
+ALTER TABLE {events}
+  ALTER COLUMN seq SET STATISTICS 10,
+  ALTER COLUMN tenant SET STATISTICS 10,
+  ALTER COLUMN id SET STATISTICS 10;
 
 CREATE TABLE {deliveries} (
   id bigint PRIMARY KEY,
@@ -66,6 +70,7 @@ CREATE TABLE {deliveries} (
   hold smallint NOT NULL DEFAULT 0,
   token bigint NOT NULL DEFAULT 0,
   visible_at bigint NOT NULL,
+  leased_until bigint NOT NULL DEFAULT 0,
   updated_at bigint NOT NULL,
   size integer NOT NULL,
   attempts integer NOT NULL DEFAULT 0,
@@ -77,10 +82,18 @@ CREATE TABLE {deliveries} (
   apart bigint,
   reason text NOT NULL DEFAULT '',
   lost_tokens text
-) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.1);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.1);
 CREATE INDEX {deliveries_queue} ON {deliveries} (endpoint_id, visible_at, id) WHERE state = 1;
 CREATE INDEX {deliveries_by_endpoint} ON {deliveries} (endpoint_id, id);
 CREATE INDEX {deliveries_apart} ON {deliveries} (apart) WHERE apart IS NOT NULL;
+ALTER TABLE {deliveries}
+  ALTER COLUMN id SET STATISTICS 10,
+  ALTER COLUMN event_seq SET STATISTICS 10,
+  ALTER COLUMN endpoint_id SET STATISTICS 10,
+  ALTER COLUMN state SET STATISTICS 10,
+  ALTER COLUMN visible_at SET STATISTICS 10,
+  ALTER COLUMN leased_until SET STATISTICS 10,
+  ALTER COLUMN apart SET STATISTICS 10;
 
 CREATE TABLE {attempts} (
   delivery_id bigint NOT NULL,
@@ -95,6 +108,9 @@ CREATE TABLE {attempts} (
   response_body bytea,
   PRIMARY KEY (delivery_id, number)
 );
+ALTER TABLE {attempts}
+  ALTER COLUMN delivery_id SET STATISTICS 10,
+  ALTER COLUMN number SET STATISTICS 10;
 
 CREATE TABLE {counts} (
   tenant text COLLATE "C" NOT NULL,
