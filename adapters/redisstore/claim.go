@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -128,6 +129,7 @@ func (b *builder) add(of *shardClaim, reply any) (claimAnswer, error) {
 		b.events = make(map[eventPlace]int)
 	}
 	texts := asList(list[2])
+	b.batch.Events = slices.Grow(b.batch.Events, len(texts)/3)
 	for i := 0; i+2 < len(texts); i += 3 {
 		number := asText(texts[i])
 		if len(number) != numberLen || isNil(texts[i+1]) {
@@ -158,8 +160,18 @@ func (b *builder) version(lane, v string) {
 	b.versions[lane] = v
 }
 
+// records counts what deliveries reads.
+func records(text string) (n int) {
+	for r := (reader{rest: text}); r.rest != "" && !r.bad; n++ {
+		r.take(fieldLen)
+		r.take(uint64(r.fixed(2))) // #nosec G115 -- never negative
+	}
+	return n
+}
+
 // deliveries reads field, length and row, one after another.
 func (b *builder) deliveries(of *shardClaim, text string, answer *claimAnswer) error {
+	b.batch.Deliveries = slices.Grow(b.batch.Deliveries, records(text))
 	r := reader{rest: text}
 	for r.rest != "" && !r.bad {
 		field := r.take(fieldLen)

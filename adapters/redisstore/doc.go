@@ -36,6 +36,11 @@
 //	                       these keeps it. Redis gives no stronger guarantee: a
 //	                       replica that lags can be elected if the others are gone.
 //
+// In ten failovers of a busy cluster on one machine nothing that was acknowledged
+// was lost, neither of 6,400 deliveries with WithWait(1) nor of some 6,000 without
+// it (internal/integration/crash). That is no promise: without it, what is lost is
+// what the replicas lag behind, which on one machine is next to nothing.
+//
 // What a failover or a restart takes back is taken back whole: a script is one
 // entry of the log. Deliveries whose outcome is taken back are sent again.
 //

@@ -75,7 +75,7 @@ local function take(f, raw)
     local lane = raw:sub(3, 2 + len)
     new = pack(ROW, bor(1 + CLAIMED, band(flags, SOLE)), 2, 0, 0, 0, 0, 0, untilTime, now, 0, 0, '', len, lane, 0) .. raw:sub(3 + len)
     shown = new
-    newTimed[#newTimed + 1] = 0
+    newTimed[#newTimed + 1] = '0'
     newTimed[#newTimed + 1] = lane .. '\0' .. untilBytes .. f
   else
     local token, attempts, tries, expiries, interrupted, status, visible, updated, delivered, reason, lane, base, at
@@ -91,7 +91,7 @@ local function take(f, raw)
       #reason, reason, #lane, lane, base):sub(2) .. raw:sub(at)
     new = string.char(flags) .. rest
     shown = string.char(flags + expired) .. rest
-    newTimed[#newTimed + 1] = 0
+    newTimed[#newTimed + 1] = '0'
     newTimed[#newTimed + 1] = lane .. '\0' .. untilBytes .. f
   end
   newRows[#newRows + 1] = f
@@ -103,33 +103,51 @@ local function take(f, raw)
   return true
 end
 
+-- The next time of each lane, as far as it was seen on the way. A lane may be
+-- named twice; then what was seen first does not last.
+local nexts, met, twice = {}, {}, false
+
 local function claimLane(l)
   local lane, n, cut = names[l], tonumber(ARGV[ARGS + 3 * l - 1]), ARGV[ARGS + 3 * l]
   local list = KEYS[LISTS + l]
   local want = math.min(n, max - taken)
+  twice = twice or met[lane]
+  met[lane] = true
   if want <= 0 then return end
   local cutVisible, cutNumber, cutIndex
   if cut ~= '' then cutVisible, cutNumber, cutIndex = unpackBytes('>I7I7H', cut) end
 
-  local members = call('ZRANGEBYLEX', timed, '[' .. lane .. '\0', '[' .. lane .. '\0' .. pack('>I7', now) .. '\255', 'LIMIT', 0, want)
+  -- Mostly nothing in the set is due.
+  local head = call('ZRANGEBYLEX', timed, '[' .. lane .. '\0', '[' .. lane .. '\0\255', 'LIMIT', '0', '1')[1]
+  local later = head and unpackBytes('>I7', head, #lane + 2)
+  local members = {}
+  if head and later <= now then
+    members = call('ZRANGEBYLEX', timed, '[' .. lane .. '\0', '[' .. lane .. '\0' .. pack('>I7', now) .. '\255', 'LIMIT', 0, want)
+  end
   local fields = {}
   for i, m in ipairs(members) do fields[i] = m:sub(-9) end
   local timedRows = hmget(rows, fields)
-  local fresh = call('LRANGE', list, 0, want - 1)
+  -- One more than is wanted, which is what the lane has next.
+  local asked = want + 1
+  local fresh = call('LRANGE', list, 0, asked - 1)
   local freshRows = hmget(rows, fresh)
-  local consumed, stale = 0, 0 -- of the list
+  local consumed, stale, before = 0, 0, taken -- consumed and stale: of the list
   local ti, fi = 1, 1
   local gone = {}
+
+  -- ofUse tells whether the next of the list is.
+  local function ofUse() return freshRows[fi] and band(freshRows[fi]:byte(1), SHORT) ~= 0 end
+
   while want > 0 do
     -- The next of the list that is of use.
     while true do
-      if fi > #fresh and #fresh > 0 then
-        fresh = call('LRANGE', list, consumed, consumed + math.max(want, 100) - 1)
+      if fi > #fresh and #fresh == asked then
+        asked = math.max(want, 100)
+        fresh = call('LRANGE', list, consumed, consumed + asked - 1)
         freshRows = hmget(rows, fresh)
         fi = 1
       end
-      local raw = freshRows[fi]
-      if not fresh[fi] or raw and band(raw:byte(1), SHORT) ~= 0 then break end
+      if not fresh[fi] or ofUse() then break end
       fi, consumed, stale = fi + 1, consumed + 1, stale + 1
       if stale > 20000 then
         full = true
@@ -171,6 +189,17 @@ local function claimLane(l)
   if stale > 0 then outdated = 1 end
   if consumed > 0 then call('LTRIM', list, consumed, -1) end
   each('ZREM', timed, gone, 4000)
+
+  -- What is next is known, unless some of the set was due, or what follows in the
+  -- list was not read or is outdated.
+  if #members > 0 or fresh[fi] and not ofUse() or not fresh[fi] and #fresh == asked then return end
+  local next = later or 0
+  if taken > before and (next == 0 or untilTime < next) then next = untilTime end
+  if fresh[fi] then
+    local a = unpackBytes('>I7', fresh[fi])
+    if next == 0 or a < next then next = a end
+  end
+  nexts[l] = next
 end
 
 for l = 1, count do
@@ -181,12 +210,12 @@ end
 each('HSET', rows, newRows, 4000)
 each('ZADD', timed, newTimed, 4000)
 
-local nexts, shownVersions = {}, {}
+local shownVersions = {}
 for l = 1, visited do
   shownVersions[l] = version[l] or ''
   if version[l] and version[l]:byte(14) == 2 then
     nexts[l] = 0
-  else
+  elseif twice or not nexts[l] then
     nexts[l] = headOf(timed, rows, KEYS[LISTS + l], names[l])
   end
 end

@@ -116,7 +116,7 @@ for e = 1, n do
         fresh[l][#fresh[l] + 1] = f
       else
         newRows[#newRows + 1] = pack(ROW, 1 + sole, 1, 0, 0, 0, 0, 0, visible, created, 0, 0, '', #lane, lane, 0) .. rest
-        newTimed[#newTimed + 1] = 0
+        newTimed[#newTimed + 1] = '0'
         newTimed[#newTimed + 1] = memberOf(lane, visible, f)
       end
       if not history[l] then history[l] = {} end

@@ -19,6 +19,9 @@ local FOREVER = 9007199254740991
 -- of creation in 7 bytes.
 local CLAIMED, SOLE, EXTRA, SHORT = 8, 16, 32, 64
 
+-- The states as they begin the names of counts.
+local STATES = { '1', '2', '3', '4' }
+
 -- flags, token, attempts, tries, expiries, interrupted, status, visible, updated,
 -- delivered, reason, lane, base; then the bitmap of settled tokens.
 local ROW = '>BI4I3I3I2I3HI7I7I7Bc0Bc0H'
@@ -37,7 +40,8 @@ local function clock(meta)
   return now, last
 end
 
--- each calls a command with many arguments in pieces that Lua's stack bears.
+-- each calls a command with many arguments in pieces that Lua's stack bears. They
+-- had better be strings: a number, such as a score of 0, is formatted every time.
 local function each(command, key, args, step)
   for from = 1, #args, step do
     call(command, key, unpack(args, from, math.min(from + step - 1, #args)))
@@ -172,38 +176,70 @@ local function move(t, key, from, to, n)
   if to > 0 then d[to] = d[to] + n end
 end
 
+-- addCounts adds to counts, of which none may end below 0, and returns what they
+-- are then. A count of 0 is none. The fields are different ones.
+local function addCounts(counts, fields, deltas)
+  if #fields == 1 then
+    local left = call('HINCRBY', counts, fields[1], deltas[1])
+    if left <= 0 then call('HDEL', counts, fields[1]) end
+    return { left }
+  end
+  local lefts, kept, gone = {}, {}, {}
+  for i, count in ipairs(hmget(counts, fields)) do
+    local left = tonumber(count or 0) + deltas[i]
+    lefts[i] = left
+    if left > 0 then
+      kept[#kept + 1] = fields[i]
+      kept[#kept + 1] = string.format('%.0f', left)
+    else
+      gone[#gone + 1] = fields[i]
+    end
+  end
+  each('HSET', counts, kept, 4000)
+  each('HDEL', counts, gone, 4000)
+  return lefts
+end
+
 -- writeTally writes the counts, and keeps the index of lanes with pending
 -- deliveries and that of the lanes of each tenant in line with them.
 local function writeTally(t, counts, lanes, tenants)
+  local fields, deltas, of, states = {}, {}, {}, {}
   for _, key in ipairs(t.keys) do
     local d = t.delta[key]
-    local emptied = false
     for state = 1, 4 do
       if d[state] ~= 0 then
-        local left = call('HINCRBY', counts, state .. key, d[state])
-        if left <= 0 then
-          call('HDEL', counts, state .. key)
-          emptied = true
-        end
-        if state == 1 then
-          if left <= 0 then
-            call('ZREM', lanes, key)
-          elseif left == d[1] then
-            call('ZADD', lanes, 0, key)
-          end
-        end
-        if left == d[state] and left > 0 and tenants then
-          local at = key:find('\0', 1, true)
-          call('ZADD', tenants, 0, key:sub(at + 1) .. '\0' .. key:sub(1, at - 1))
-        end
+        local i = #fields + 1
+        fields[i], deltas[i], of[i], states[i] = STATES[state] .. key, d[state], key, state
       end
     end
-    if emptied and tenants then
-      local c = call('HMGET', counts, '1' .. key, '2' .. key, '3' .. key, '4' .. key)
-      if not (c[1] or c[2] or c[3] or c[4]) then
-        local at = key:find('\0', 1, true)
-        call('ZREM', tenants, key:sub(at + 1) .. '\0' .. key:sub(1, at - 1))
+  end
+  local busy, idle, known, emptied = {}, {}, {}, {}
+  for i, left in ipairs(addCounts(counts, fields, deltas)) do
+    local key, first = of[i], left == deltas[i] and left > 0
+    if left <= 0 then emptied[#emptied + 1] = key end
+    if states[i] == 1 then
+      if left <= 0 then
+        idle[#idle + 1] = key
+      elseif first then
+        busy[#busy + 1] = '0'
+        busy[#busy + 1] = key
       end
+    end
+    if first and tenants then
+      local at = key:find('\0', 1, true)
+      known[#known + 1] = '0'
+      known[#known + 1] = key:sub(at + 1) .. '\0' .. key:sub(1, at - 1)
+    end
+  end
+  each('ZREM', lanes, idle, 4000)
+  each('ZADD', lanes, busy, 4000)
+  if not tenants then return end
+  each('ZADD', tenants, known, 4000)
+  for _, key in ipairs(emptied) do
+    local c = call('HMGET', counts, '1' .. key, '2' .. key, '3' .. key, '4' .. key)
+    if not (c[1] or c[2] or c[3] or c[4]) then
+      local at = key:find('\0', 1, true)
+      call('ZREM', tenants, key:sub(at + 1) .. '\0' .. key:sub(1, at - 1))
     end
   end
 end

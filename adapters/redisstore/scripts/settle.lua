@@ -76,7 +76,7 @@ for o = 1, n do
       flags = band(flags, EXTRA + SOLE) + newState
       if newState == 1 then
         visible = math.min(now + delay, FOREVER)
-        newTimed[#newTimed + 1] = 0
+        newTimed[#newTimed + 1] = '0'
         newTimed[#newTimed + 1] = memberOf(lane, visible, f)
       else
         visible = 0
