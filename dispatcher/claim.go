@@ -22,10 +22,11 @@ func (r *run) claimLoop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var last time.Time
+	patience := batchPatience
 	for ctx.Err() == nil {
-		if rest := batchPatience - time.Since(last); rest > 0 && lanes.scarce() {
+		if rest := patience - time.Since(last); rest > 0 && lanes.scarce() {
 			// A claim costs the same for one as for many: more places are worth a
-			// moment's wait.
+			// moment's wait, of as long as claiming took.
 			timer.Reset(rest)
 			select {
 			case <-lanes.signal:
@@ -34,7 +35,7 @@ func (r *run) claimLoop(ctx context.Context) {
 			}
 			continue
 		}
-		claimed := false
+		began, claimed := time.Now(), false
 		// Fresh ones first: fast ones may take every place, fresh ones half.
 		for _, c := range [...]class{fresh, fast, slow} {
 			if wait := r.settler.backlogged(); wait != nil {
@@ -59,6 +60,7 @@ func (r *run) claimLoop(ctx context.Context) {
 		}
 		if claimed {
 			last = time.Now()
+			patience = min(max(batchPatience, last.Sub(began)), maxPatience)
 			continue
 		}
 		var due <-chan time.Time

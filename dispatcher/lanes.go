@@ -308,8 +308,13 @@ func (s *lanes) wait(now time.Time) (d time.Duration, ok bool) {
 	return d, ok
 }
 
-// batchPatience is how long to wait for more free places when there are few.
-const batchPatience = time.Millisecond
+const (
+	// batchPatience is how long to wait at least for more free places when there
+	// are few.
+	batchPatience = time.Millisecond
+	// maxPatience bounds the same where claims take longer.
+	maxPatience = 5 * time.Millisecond
+)
 
 // scarce tells that so few places are free that waiting for more is worthwhile.
 func (s *lanes) scarce() bool {

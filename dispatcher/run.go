@@ -145,13 +145,6 @@ func (r *run) stop(ctx context.Context) error {
 	return r.err
 }
 
-// left counts the outcomes that are not stored.
-func (s *settler) left() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.pending)
-}
-
 // newStoreBackoff spaces repeated calls to a store that fails: from 100 ms to
 // 5 s with jitter, without an end.
 func newStoreBackoff() *backoff.ExponentialBackOff {

@@ -138,21 +138,25 @@ func (s *settler) loop(ctx context.Context, stop <-chan struct{}) {
 				return
 			}
 		case <-stop:
-			if s.empty() {
+			if s.left() == 0 {
 				return
 			}
 		case <-ctx.Done():
 			return
 		}
 		for {
-			n, err := s.flush(ctx, size)
+			left, err := s.flush(ctx, size)
 			if err == nil {
 				retry.Reset()
 				size = min(2*size, settleMax)
-				if n == 0 {
-					break
+				if left >= size {
+					continue
 				}
-				continue
+				if left > 0 {
+					// A call costs the same for one as for many: these wait for others.
+					notify(s.ready)
+				}
+				break
 			}
 			if ctx.Err() != nil {
 				return
@@ -170,23 +174,29 @@ func (s *settler) loop(ctx context.Context, stop <-chan struct{}) {
 	}
 }
 
-func (s *settler) empty() bool {
+// left counts the outcomes that are not stored.
+func (s *settler) left() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.pending) == 0
+	return len(s.pending)
 }
 
-// flush stores up to limit outcomes and returns how many it took.
-func (s *settler) flush(ctx context.Context, limit int) (int, error) {
+// flush stores up to limit outcomes and returns how many are left.
+func (s *settler) flush(ctx context.Context, limit int) (left int, err error) {
 	s.mu.Lock()
+	select {
+	case <-s.full: // of those that are taken now
+	default:
+	}
 	n := min(len(s.pending), limit)
 	if n == 0 {
-		s.pending = nil
 		s.mu.Unlock()
 		return 0, nil
 	}
 	batch := s.pending[:n:n]
-	s.pending = s.pending[n:]
+	if s.pending = s.pending[n:]; len(s.pending) == 0 {
+		s.pending = nil
+	}
 	batch = s.holdLater(batch)
 	outcomes := make([]store.Outcome, 0, n)
 	for _, u := range batch {
@@ -198,7 +208,6 @@ func (s *settler) flush(ctx context.Context, limit int) (int, error) {
 			})
 		}
 	}
-	n = len(batch)
 	s.mu.Unlock()
 
 	callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -212,7 +221,7 @@ func (s *settler) flush(ctx context.Context, limit int) (int, error) {
 		return 0, err
 	}
 	s.stored(ctx, batch, result.Lost)
-	return n, nil
+	return s.left(), nil
 }
 
 // holdLater gives back to pending the later of two outcomes of one delivery, as

@@ -21,6 +21,7 @@ type Queue interface {
 
 	// Claim takes, for each named lane in order, up to N deliveries that are
 	// visible now, the earliest VisibleAt first, and stops at Max or MaxBytes.
+	// One whose lease ran out may come as early as it did before that lease.
 	// No delivery is returned to two callers under one token. Each claimed
 	// delivery gets VisibleAt = now + Lease and a Token higher than any before;
 	// if its last lease ran out unsettled, Expiries and Interrupted rise by one
@@ -90,8 +91,9 @@ type DueLanes struct {
 type LaneAt struct {
 	ID string
 	// Next is the earliest VisibleAt among the lane's pending deliveries,
-	// leased ones included; it may have passed. Zero means that there is
-	// nothing to come: none is pending, or the endpoint is paused.
+	// leased ones included. If that has passed, any time that has may stand for
+	// it. Zero means that there is nothing to come: none is pending, or the
+	// endpoint is paused.
 	Next time.Time
 }
 

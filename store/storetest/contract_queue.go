@@ -55,6 +55,7 @@ var queueSections = []section{
 	}},
 	{"Queue.Claim", []rule{
 		proved("Claim/Order Claim/LaneOrder Claim/N Claim/Max Claim/MaxBytes Claim/RepeatedLane Claim/NamedLanesOnly", `Claim takes, for each named lane in order, up to N deliveries that are visible now, the earliest VisibleAt first, and stops at Max or MaxBytes.`),
+		stated(licence, `One whose lease ran out may come as early as it did before that lease.`),
 		proved("Claim/Once Concurrent/History Concurrent/SharedHistory", `No delivery is returned to two callers under one token.`),
 		proved("Lease/Length Claim/Token Lease/Expiry Lease/ExpiriesInARow Lease/SettledIsNotExpired", `Each claimed delivery gets VisibleAt = now + Lease and a Token higher than any before; if its last lease ran out unsettled, Expiries and Interrupted rise by one and Expired is set.`),
 		proved("Status/Paused Status/Resumed Claim/PastTheUnclaimable Shared/Status", `Deliveries of a paused endpoint are never returned.`),
@@ -111,7 +112,8 @@ var queueSections = []section{
 		stated(definition, `LaneAt is a lane and when it has work next.`),
 	}},
 	{"LaneAt.Next", []rule{
-		proved("Due/Next Claim/Visited Claim/VisitedBounded Tenant/SharedLane", `Next is the earliest VisibleAt among the lane's pending deliveries, leased ones included; it may have passed.`),
+		proved("Due/Next Claim/Visited Claim/VisitedBounded Tenant/SharedLane", `Next is the earliest VisibleAt among the lane's pending deliveries, leased ones included.`),
+		stated(licence, `If that has passed, any time that has may stand for it.`),
 		proved("Claim/Visited Due/Next Status/Paused Claim/PendingOnly", `Zero means that there is nothing to come: none is pending, or the endpoint is paused.`),
 	}},
 	{"ClaimParams", []rule{
