@@ -58,11 +58,15 @@ demo: ## run the main job on SQLite: a receiver that fails twice, then accepts (
 test: ## vet and test every module, the root with the race detector
 	@if [ -z "$(RACE)" ]; then echo "note: no C compiler, so the race detector is off"; fi
 	@for m in $(MODULES); do echo "== go vet ./... ($$m)"; (cd "$$m" && go vet ./...); done
-	@for m in $(MODULES); do \
+	@export POSTRIDER_UNREACHED=$$(mktemp); trap 'rm -f "$$POSTRIDER_UNREACHED"' EXIT; \
+	for m in $(MODULES); do \
 		own=; case "$$m" in .) own="$(RACE)" ;; internal/integration) own="$(STORES_FLAGS)" ;; esac; \
 		echo "== go test $$own ./... ($$m)"; \
 		(cd "$$m" && go test $$own -timeout $(TEST_TIMEOUT) $(TESTFLAGS) ./...); \
-	done
+	done; \
+	if [ -s "$$POSTRIDER_UNREACHED" ]; then \
+		echo "== not tested, for lack of the server:"; sort -u "$$POSTRIDER_UNREACHED" | cut -c 1-160 | sed 's/^/   /'; \
+	fi
 	@if [ -n "$(RACE)" ]; then echo "== go test: what the race detector disturbs"; go test $(TESTFLAGS) -run '^TestAllocations$$' ./internal/jsonform; fi
 
 # The suite's waits are real ones, and under the race detector SQLite in Go is ten times as slow.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/postrider/postrider/internal/integration/crash/history"
 	"github.com/postrider/postrider/internal/integration/servers"
+	"github.com/postrider/postrider/store"
 )
 
 // undoes is how long before a failover answers can have been given that the new
@@ -23,6 +24,49 @@ const undoes = 2 * time.Second
 // A master of the cluster is killed, and its replica takes its place: what was
 // acknowledged after a replica had it is not lost.
 func testFailover(t *testing.T, p place) {
+	f := failOver(t, p)
+	f.check("failover")
+}
+
+// Without waiting for a replica, what was acknowledged shortly before may be
+// lost. How much is noted, and all the rest must go on to its end; nothing else
+// of the contract can hold for what a store has forgotten.
+func testFailoverUnwaited(t *testing.T, p place) {
+	fresh := p.fresh
+	p.fresh = func(t *testing.T) site {
+		s := fresh(t)
+		s.Unwaited = true
+		return s
+	}
+	f := failOver(t, p)
+	h := f.history()
+	r := history.Check(h)
+	note(p.kind, "failover, not waiting", r)
+	acknowledged := make(map[string]bool)
+	for _, record := range h.Records {
+		for _, event := range record.Inserted {
+			for _, d := range event.Deliveries {
+				acknowledged[d.ID] = true
+			}
+		}
+	}
+	if len(acknowledged) == 0 {
+		t.Error("nothing was acknowledged: the test proves nothing")
+	}
+	delivered := 0
+	for _, d := range h.Final.Deliveries {
+		if d.State == store.StateDelivered {
+			delivered++
+		}
+	}
+	t.Logf("%d deliveries were acknowledged, %d are there, %d of them delivered; broken: %v", len(acknowledged), len(h.Final.Deliveries), delivered, r.Broken())
+	if delivered != len(h.Final.Deliveries) {
+		t.Errorf("%d deliveries are there, and %d were delivered", len(h.Final.Deliveries), delivered)
+	}
+}
+
+// failOver kills masters while deliveries go out, and waits for the end.
+func failOver(t *testing.T, p place) *fleet {
 	f := newFleet(t, p)
 	f.receiver.delay = 5 * time.Millisecond
 	stop := f.keepPublishing(500)
@@ -56,7 +100,7 @@ func testFailover(t *testing.T, p place) {
 	}
 	stop()
 	f.done(time.Minute)
-	f.check("failover")
+	return f
 }
 
 // Slots with everything in them move to other masters while deliveries go out.

@@ -4,6 +4,7 @@ package crash
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -28,30 +29,41 @@ func testCommitCut(t *testing.T, p place) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// How many replies does it take?
+	// How many replies does it take? One more on a new connection, which some drivers
+	// ping before they use it again.
 	replies := 1
 	for i := range 3 {
 		before := cut.replies()
 		if _, err := publisher.Publish(t.Context(), dispatcher.Event{Type: "order.paid", ID: fmt.Sprint("evt_before_", i), Payload: i}); err != nil {
 			t.Fatal(err)
 		}
-		replies = max(cut.replies()-before, 1)
+		replies = max(cut.replies()-before, 1) + 1
 	}
-	stored := 0 // though the publisher was told otherwise, or had to ask again
+	// Which of them answers for the commit is found out: every other publish loses
+	// the reply whose loss has hidden the most events.
+	hidden := make([]int, replies)
 	for i := range f.form.commits {
 		key := fmt.Sprintf("key %d", i)
 		event := dispatcher.Event{Type: "order.paid", Key: key, Payload: i}
-		f.during(true, func() { stored += f.publishCut(publisher, cut, event, i%replies) })
+		at := i / 2 % replies
+		if i%2 == 1 {
+			at = slices.Index(hidden, slices.Max(hidden))
+		}
+		f.during(true, func() { hidden[at] += f.publishCut(publisher, cut, event, at) })
 		again, err := f.host.Publish(t.Context(), event)
 		if err != nil || !again.Duplicate || len(again.Deliveries) != endpoints {
 			t.Fatalf("%s again: %+v, %v", key, again, err)
 		}
 		f.keyed = append(f.keyed, history.Publish{Key: key, Event: again.EventID, Acknowledged: true})
 	}
-	if stored < f.form.commits/10 {
+	stored := 0 // though the publisher was told otherwise, or had to ask again
+	for _, n := range hidden {
+		stored += n
+	}
+	if stored < f.form.commits/5 {
 		t.Errorf("of %d publishes only %d were stored and not heard of: the test proves nothing", f.form.commits, stored)
 	}
-	t.Logf("%d of %d were stored and the answer was lost; a publish takes %d replies", stored, f.form.commits, replies)
+	t.Logf("%d of %d were stored and the answer was lost; a publish takes up to %d replies", stored, f.form.commits, replies)
 	f.done(f.tuning.lease() + recoverWithin + 30*time.Second)
 	if r := f.check("commit cut"); r.Deliveries != (f.form.commits+3)*endpoints {
 		t.Errorf("%d deliveries, want %d", r.Deliveries, (f.form.commits+3)*endpoints)

@@ -63,6 +63,7 @@ func TestStores(t *testing.T) {
 			t.Run("SIGKILL", func(t *testing.T) { testSIGKILL(t, p) })
 			if p.cluster != nil {
 				t.Run("failover", func(t *testing.T) { testFailover(t, p) })
+				t.Run("failover, not waiting", func(t *testing.T) { testFailoverUnwaited(t, p) })
 				t.Run("reshard", func(t *testing.T) { testReshard(t, p) })
 				return
 			}

@@ -35,6 +35,8 @@ type site struct {
 	// Bare leaves calls of Redis as they end: the client does not make them again
 	// after an answer was lost.
 	Bare bool
+	// Unwaited acknowledges before a replica has what was written.
+	Unwaited bool
 }
 
 // kinds are the stores that the suite runs on.
@@ -104,7 +106,11 @@ func (s site) open(ctx context.Context, connections int) (store.Store, func() er
 	}
 	if s.Kind == "redis-cluster" {
 		client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(s.DSN, ","), PoolSize: connections})
-		st, err := redisstore.New(client, redisstore.WithPrefix(s.Prefix), redisstore.WithShards(6), redisstore.WithWait(1))
+		options := []redisstore.Option{redisstore.WithPrefix(s.Prefix), redisstore.WithShards(6)}
+		if !s.Unwaited {
+			options = append(options, redisstore.WithWait(1))
+		}
+		st, err := redisstore.New(client, options...)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -44,7 +44,13 @@ type dialect interface {
 
 func newDatabase(s *Server, d dialect) *Database {
 	db := &Database{Server: s, Driver: d.driver(), DSN: d.dsn(s.Addr(), account), dialect: d, count: new(atomic.Int64)}
-	db.admin = sync.OnceValues(func() (*sql.DB, error) { return sql.Open(db.Driver, db.DSN) })
+	db.admin = sync.OnceValues(func() (*sql.DB, error) {
+		admin, err := sql.Open(db.Driver, db.DSN)
+		if err == nil {
+			admin.SetMaxIdleConns(1) // the one that exec pings
+		}
+		return admin, err
+	})
 	return db
 }
 
@@ -89,6 +95,8 @@ func (d *Database) exec(tb testing.TB, statement string) {
 	tb.Helper()
 	admin, err := d.admin()
 	if err == nil {
+		// The ping drops a connection that a restart of the server has ended. What else is wrong, the statement says.
+		_ = admin.PingContext(tb.Context())
 		_, err = admin.ExecContext(tb.Context(), statement)
 	}
 	if err != nil {

@@ -44,10 +44,13 @@ func TestSQLServers(t *testing.T) {
 			}
 			mustExec(t, db, "CREATE TABLE kept (n int PRIMARY KEY)")
 			mustExec(t, db, "INSERT INTO kept VALUES (1)")
+			d.NewDatabase(t) // whose connection the restart ends
 			mustDo(t, d.Restart)
 			mustExec(t, db, "INSERT INTO kept VALUES (2)")
+			d.NewDatabase(t)
 			mustDo(t, d.Kill)
 			mustDo(t, d.Start)
+			d.NewDatabase(t)
 			if n := queryString(t, db, "SELECT count(*) FROM kept"); n != "2" {
 				t.Errorf("%s rows are left, not 2", n)
 			}

@@ -17,8 +17,8 @@
 //
 // # Containers
 //
-// Where Docker or an image cannot be had, the test is skipped by the name of the server; with
-// POSTRIDER_REQUIRE_CONTAINERS=1 it fails. The image of, say, PostgreSQL 17 is the one that POSTRIDER_IMAGE_POSTGRES_17
+// Where Docker or an image cannot be had, the test is skipped by the name of the server, which `make test` shows at its end;
+// with POSTRIDER_REQUIRE_CONTAINERS=1 it fails. The image of, say, PostgreSQL 17 is the one that POSTRIDER_IMAGE_POSTGRES_17
 // names; else postrider-test/postgres:17, which .ci/images/build makes, if it is there; else the official postgres:17. The
 // name "none" skips what needs the server in any case.
 //

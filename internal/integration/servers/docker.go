@@ -101,12 +101,36 @@ func giveUp(tb testing.TB, what string, err error) {
 	tb.Helper()
 	switch {
 	case errors.Is(err, errNone):
-		tb.Skipf("%s: %v", what, err)
+		skip(tb, what, err)
 	case !errors.Is(err, errUnreachable):
 		tb.Fatalf("%s: %v", what, err)
 	case os.Getenv("POSTRIDER_REQUIRE_CONTAINERS") == "1":
 		tb.Fatalf("POSTRIDER_REQUIRE_CONTAINERS=1, but %s: %v", what, err)
 	default:
-		tb.Skipf("%s: %v", what, err)
+		skip(tb, what, err)
 	}
+}
+
+// unreachedVariable names a file that takes a line for each test that was skipped for the lack of a server. `make test`
+// shows it: `go test` says nothing of skipped tests.
+const unreachedVariable = "POSTRIDER_UNREACHED"
+
+func skip(tb testing.TB, what string, err error) {
+	tb.Helper()
+	if name := os.Getenv(unreachedVariable); name != "" {
+		line := strings.Join(strings.Fields(fmt.Sprintf("%s: %v", what, err)), " ") + "\n"
+		if err := appendTo(name, line); err != nil {
+			tb.Fatalf("%s: %v", unreachedVariable, err)
+		}
+	}
+	tb.Skipf("%s: %v", what, err)
+}
+
+func appendTo(name, text string) error {
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) // #nosec G304 -- it is told to
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,8 +47,13 @@ func TestUnreachable(t *testing.T) {
 	if _, err := docker(); err != nil {
 		giveUp(t, "docker", err)
 	}
+	unreached := filepath.Join(t.TempDir(), "unreached")
+	t.Setenv(unreachedVariable, unreached)
 	fake := &fakeTB{TB: t}
 	fake.run(func() { Redis(fake, "0") })
+	if text, err := os.ReadFile(unreached); err != nil || !strings.HasPrefix(string(text), "redis 0: not reachable: ") || strings.Count(string(text), "\n") != 1 {
+		t.Errorf("noted %q, %v", text, err)
+	}
 	if want := "redis 0: not reachable: image localhost:1/none: "; !strings.HasPrefix(fake.skipped, want) {
 		t.Errorf("skipped with %q (failed with %q), not %q…", fake.skipped, fake.failed, want)
 	}

@@ -124,14 +124,7 @@ func (c *checker) checkExpiries(t *thread) {
 		c.report.Suspects++
 	}
 	c.report.Interrupted += t.final.Interrupted
-	hidden := 0
-	for _, u := range c.unclaimed {
-		for _, l := range u.begin.Asked {
-			if l.ID == t.final.EndpointID {
-				hidden++
-			}
-		}
-	}
+	hidden := len(c.unclaimed[t.final.EndpointID])
 	if t.final.Interrupted > unsettled+hidden {
 		c.broken(Expiry, t, "interrupted %d times; %d claims of it have no outcome, %d no answer", t.final.Interrupted, unsettled, hidden)
 	}

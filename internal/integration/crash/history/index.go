@@ -3,8 +3,6 @@ package history
 import (
 	"slices"
 	"time"
-
-	"github.com/postrider/postrider/store"
 )
 
 // call is a call to the store: what went out, and what came back.
@@ -57,16 +55,18 @@ func (s *settle) accepted() bool { return s.call.answered && !s.lost && !s.uncle
 // index is a history by delivery.
 type index struct {
 	History
-	threads   map[string]*thread
-	order     []*thread
-	calls     []*call
-	inserts   []*call
-	unclaimed []*call // claims of which an answer is missing: what they took is not known
+	threads map[string]*thread
+	order   []*thread
+	calls   []*call
+	inserts []*call
+	// unclaimed are the claims of which an answer is missing, so that what they
+	// took is not known, by the endpoints that they asked for.
+	unclaimed map[string][]*call
 	processes map[string]*Process
 }
 
 func newIndex(h History) *index {
-	x := &index{History: h, threads: map[string]*thread{}, processes: map[string]*Process{}}
+	x := &index{History: h, threads: map[string]*thread{}, unclaimed: map[string][]*call{}, processes: map[string]*Process{}}
 	for i := range h.Processes {
 		x.processes[h.Processes[i].Name] = &h.Processes[i]
 	}
@@ -75,7 +75,9 @@ func newIndex(h History) *index {
 		switch c.begin.Op {
 		case OpClaim:
 			if !c.answered || x.perhapsRepeated(c) {
-				x.unclaimed = append(x.unclaimed, c)
+				for _, l := range c.begin.Asked {
+					x.unclaimed[l.ID] = append(x.unclaimed[l.ID], c)
+				}
 			}
 			for _, d := range c.end.Claimed {
 				t := x.thread(d.ID)
@@ -178,10 +180,9 @@ func (x *index) perhapsRepeated(c *call) bool {
 // perhapsClaimed tells whether a claim whose answer is not known may have taken a
 // delivery between two times.
 func (x *index) perhapsClaimed(endpoint string, from, to time.Time) bool {
-	return slices.ContainsFunc(x.unclaimed, func(c *call) bool {
+	return slices.ContainsFunc(x.unclaimed[endpoint], func(c *call) bool {
 		// What was sent may take effect after its caller has given up.
-		return c.begin.At.Before(to) && c.until().Add(lateEffect).After(from) &&
-			slices.ContainsFunc(c.begin.Asked, func(l store.Lane) bool { return l.ID == endpoint })
+		return c.begin.At.Before(to) && c.until().Add(lateEffect).After(from)
 	})
 }
 
