@@ -105,6 +105,9 @@ func readyRedis(ctx context.Context, dsn string) error {
 	return retry(ctx, func() error { return client.Ping(ctx).Err() })
 }
 
+// clusterSlots is how many slots a Redis Cluster shares out.
+const clusterSlots = 16384
+
 // readyRedisCluster joins the nodes of the DSN, all masters, and shares the
 // slots out among them.
 func readyRedisCluster(ctx context.Context, dsn string) error {
@@ -112,7 +115,6 @@ func readyRedisCluster(ctx context.Context, dsn string) error {
 	if err != nil {
 		return err
 	}
-	const slots = 16384
 	var nodes []*redis.Client
 	defer func() {
 		for _, node := range nodes {
@@ -125,7 +127,7 @@ func readyRedisCluster(ctx context.Context, dsn string) error {
 		if err := retry(ctx, func() error { return node.Ping(ctx).Err() }); err != nil {
 			return err
 		}
-		from, to := i*slots/len(opts.Addrs), (i+1)*slots/len(opts.Addrs)-1
+		from, to := i*clusterSlots/len(opts.Addrs), (i+1)*clusterSlots/len(opts.Addrs)-1
 		if err := node.ClusterAddSlotsRange(ctx, from, to).Err(); err != nil {
 			return err
 		}
@@ -141,18 +143,29 @@ func readyRedisCluster(ctx context.Context, dsn string) error {
 			return err
 		}
 	}
-	client := redis.NewClusterClient(opts)
-	defer func() { _ = client.Close() }()
-	return retry(ctx, func() error {
-		info, err := client.ClusterInfo(ctx).Result()
-		if err != nil {
+	// Each node makes up its mind on its own, some of them seconds later than the
+	// others, and refuses its slots until then.
+	for _, node := range nodes {
+		if err := retry(ctx, func() error { return agreesRedisCluster(ctx, node, len(nodes)) }); err != nil {
 			return err
 		}
-		for _, want := range []string{"cluster_state:ok", fmt.Sprintf("cluster_known_nodes:%d", len(opts.Addrs))} {
-			if !strings.Contains(info, want) {
-				return fmt.Errorf("cluster info lacks %s:\n%s", want, info)
-			}
+	}
+	return nil
+}
+
+// agreesRedisCluster tells why a node does not take its cluster of so many nodes
+// for whole.
+func agreesRedisCluster(ctx context.Context, node *redis.Client, nodes int) error {
+	info, err := node.ClusterInfo(ctx).Result()
+	if err != nil {
+		return err
+	}
+	for _, want := range []string{
+		"cluster_state:ok", fmt.Sprintf("cluster_known_nodes:%d", nodes), fmt.Sprintf("cluster_slots_ok:%d", clusterSlots),
+	} {
+		if !strings.Contains(info, want+"\r\n") {
+			return fmt.Errorf("the node at %s lacks %s:\n%s", node.Options().Addr, want, info)
 		}
-		return nil
-	})
+	}
+	return nil
 }
