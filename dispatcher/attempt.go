@@ -29,6 +29,9 @@ type job struct {
 	ends time.Time
 	// suspect: the delivery is tried alone (see CrashPolicy).
 	suspect bool
+	// young and begun are those of pace.
+	young bool
+	begun time.Time
 }
 
 // attempt makes one attempt and hands its outcome to the settler.
@@ -43,9 +46,10 @@ func (r *run) attempt(j *job, s *egress.Sender) {
 		}
 	}()
 	e := r.e
-	if time.Now().After(j.ends) {
-		// The process was stopped for as long as the lease, or the claim took so
-		// long: another process may be at it, and sending would double it.
+	if r.ctx.Err() != nil || time.Now().After(j.ends) {
+		// The time to drain is over. Or the process was stopped for as long as the
+		// lease, or the claim took so long: another process may be at it, and
+		// sending would double it.
 		r.giveBack(j)
 		return
 	}

@@ -130,7 +130,7 @@ func (r *run) start(ctx context.Context, j *job, expired bool, storeNow time.Tim
 		go r.attemptAlone(j)
 		return
 	}
-	r.launch(j)
+	r.pace.add(j)
 }
 
 func (r *run) giveBack(j *job) {
@@ -177,7 +177,10 @@ func (r *run) work(j *job) {
 		defer s.Close()
 	}
 	for ok := true; ok; j, ok = <-r.jobs {
-		r.attempt(j, s)
+		for j != nil {
+			r.attempt(j, s)
+			j = r.pace.done(j)
+		}
 		if r.free.Load() >= int64(r.e.cfg.concurrency) {
 			return
 		}

@@ -33,7 +33,7 @@ type lanes struct {
 	timed laneHeap
 	// By class: the lanes with due work and room, how many attempts are under
 	// way, and, but for slow ones, those attempts in order of their start.
-	ready  [classes]laneQueue
+	ready  [classes]ring[*lane]
 	flying [classes]int
 	flight [classes]flightList
 	// slowNext is when slow lanes are claimed next: a few at a time, because

@@ -33,6 +33,7 @@ type run struct {
 	free     atomic.Int64
 	workers  sync.WaitGroup
 	suspects suspects
+	pace     *pace
 
 	// stopping asks for the end, with the context that bounds the draining.
 	stopping chan context.Context
@@ -45,6 +46,7 @@ func newRun(e *Engine) *run {
 		e: e, started: time.Now(), settler: newSettler(e),
 		stopping: make(chan context.Context, 1), jobs: make(chan *job, (1+slowFactor)*e.cfg.concurrency), ended: make(chan struct{}),
 	}
+	r.pace = newPace(r.launch)
 	r.ctx, r.cutOff = context.WithCancel(context.Background())
 	return r
 }

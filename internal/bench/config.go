@@ -34,6 +34,9 @@ type config struct {
 	// StoreInFlight is that of this library on durable stores, which may want
 	// larger batches; 0 is InFlight.
 	StoreInFlight int
+	// StoreToEndpoint is how many of these may go to one endpoint; 0 leaves it
+	// to the library.
+	StoreToEndpoint int
 	Endpoints     int
 	Payload       int
 
@@ -102,6 +105,7 @@ func defaults() config {
 		Warmup:           true,
 		InFlight:         32,
 		StoreInFlight:    200,
+		StoreToEndpoint:  0,
 		Endpoints:        10,
 		Payload:          1024,
 		Deliveries:       160_000,
@@ -170,6 +174,7 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 	fs.IntVar(&c.Deliveries, "n", c.Deliveries, "deliveries of one drain or publish run of the fastest; the others make their share of it")
 	fs.IntVar(&c.InFlight, "inflight", c.InFlight, "requests under way at once")
 	fs.IntVar(&c.StoreInFlight, "store-inflight", c.StoreInFlight, "requests of this library under way at once on durable stores; 0 is -inflight")
+	fs.IntVar(&c.StoreToEndpoint, "store-to-endpoint", c.StoreToEndpoint, "how many of these may go to one endpoint; 0 is the library's default")
 	fs.IntVar(&c.Endpoints, "endpoints", c.Endpoints, "endpoints, which is also the wide fan-out")
 	fs.IntVar(&c.Payload, "payload", c.Payload, "bytes of the payload")
 	fs.IntVar(&c.Publishers, "publishers", c.Publishers, "goroutines that publish in the publish scenario")

@@ -45,6 +45,9 @@ type setup struct {
 	// InFlight is how many requests are under way at once; 0 leaves it to the
 	// contender's defaults. Rivals have a number of their own, their best.
 	InFlight int
+	// ToEndpoint is how many of them may go to one endpoint; 0 leaves it to the
+	// contender's default.
+	ToEndpoint int
 	// AttemptTimeout ends a request; 0 leaves it to the contender's default.
 	AttemptTimeout time.Duration
 	// Publishers and Outstanding shape publish; see config.

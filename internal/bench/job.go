@@ -142,7 +142,7 @@ func (r *running) prepare(ctx context.Context, s setup) (setup, error) {
 	s.Publishers, s.Outstanding = r.Config.Publishers, r.Config.Outstanding
 	s.Rivals = r.Config.Rivals
 	if s.InFlight > 0 && r.Config.StoreInFlight > 0 && r.entrant.postrider() && r.entrant.shared() {
-		s.InFlight = r.Config.StoreInFlight
+		s.InFlight, s.ToEndpoint = r.Config.StoreInFlight, r.Config.StoreToEndpoint
 	}
 	return s, nil
 }

@@ -70,6 +70,9 @@ func (p *postrider) attach(ctx context.Context, s setup) (err error) {
 	if s.InFlight > 0 {
 		opts = append(opts, dispatcher.WithConcurrency(s.InFlight))
 	}
+	if s.ToEndpoint > 0 {
+		opts = append(opts, dispatcher.WithMaxInFlight(s.ToEndpoint))
+	}
 	if s.AttemptTimeout > 0 {
 		opts = append(opts, dispatcher.WithAttemptTimeout(s.AttemptTimeout))
 	}
