@@ -1,6 +1,7 @@
 package gormstore
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -106,4 +107,81 @@ func (p *pieces) parameter() []byte {
 		return []byte{}
 	}
 	return p.blob
+}
+
+// errBadArray tells that the database's text of an array is none.
+var errBadArray = errors.New("an array that is none")
+
+// arrayReader reads the text of an array, element by element; failed says that
+// it is not one, or has come to its end.
+type arrayReader struct {
+	rest   string
+	failed bool
+}
+
+// more tells whether there is another element.
+func (r *arrayReader) more() bool {
+	if r.rest == "{}" || r.rest == "}" {
+		return false
+	}
+	r.failed = r.failed || r.rest == ""
+	return !r.failed
+}
+
+// next returns the text of the next element, and whether that was in quotes.
+func (r *arrayReader) next() (text string, quoted bool) {
+	if len(r.rest) < 2 || r.rest[0] != '{' && r.rest[0] != ',' {
+		r.failed = true
+		return "", false
+	}
+	r.rest = r.rest[1:]
+	if r.rest[0] == '"' {
+		return r.quoted(), true
+	}
+	end := strings.IndexAny(r.rest, ",}")
+	if end < 0 {
+		r.failed = true
+		return "", false
+	}
+	text, r.rest = r.rest[:end], r.rest[end:]
+	return text, false
+}
+
+// quoted reads an element in quotes, within which a backslash precedes quotes and
+// backslashes.
+func (r *arrayReader) quoted() string {
+	var b strings.Builder
+	for i := 1; i < len(r.rest); i++ {
+		switch r.rest[i] {
+		case '"':
+			r.rest = r.rest[i+1:]
+			return b.String()
+		case '\\':
+			i++
+			if i == len(r.rest) {
+				break
+			}
+			fallthrough
+		default:
+			b.WriteByte(r.rest[i])
+		}
+	}
+	r.failed = true
+	return ""
+}
+
+func (r *arrayReader) int() int64 {
+	text, _ := r.next()
+	n, err := strconv.ParseInt(text, 10, 64)
+	r.failed = r.failed || err != nil
+	return n
+}
+
+// text returns "" for NULL.
+func (r *arrayReader) text() string {
+	text, quoted := r.next()
+	if !quoted && text == "NULL" {
+		return ""
+	}
+	return text
 }

@@ -12,7 +12,8 @@ import (
 // attempts, adds to the counts, and says which took effect. The outcomes are
 // arrays by rising number of the delivery, and width_bucket finds a delivery's
 // place in them: a join would be served by comparing each with each. Of each
-// outcome, the blob holds detail and response body of the attempt.
+// outcome, the blob holds detail and response body of the attempt. The answer is
+// an array of the places of those that took effect, or NULL if all did.
 //
 // Most batches say the same of all their deliveries. In the statement for those
 // the arrays that are marked have one element, which stands for all: to find
@@ -43,7 +44,7 @@ u AS (
 		last_status = CASE WHEN ` + d("attempts") + ` = 1 THEN ` + d("statuses") + ` ELSE d.last_status END,
 		delivered_at = CASE WHEN ` + d("states") + ` = 2 THEN coalesce(d.delivered_at, p.now) ELSE d.delivered_at END
 	FROM p
-	WHERE d.id = ANY (p.ids) AND d.token = p.tokens[width_bucket(d.id, p.ids)] AND d.state = 1 AND d.hold <> 2
+	WHERE d.id = ANY (p.ids) AND d.token = p.tokens[width_bucket(d.id, p.ids)] AND d.` + statePending + ` AND d.hold <> 2
 	RETURNING d.id, d.attempts, d.tenant, d.endpoint_id, d.state, width_bucket(d.id, p.ids) AS place
 ),
 t AS (
@@ -62,7 +63,7 @@ g AS (
 		FROM u WHERE u.state <> 1 GROUP BY u.tenant, u.endpoint_id) n
 	HAVING count(*) > 0
 )
-SELECT u.place FROM u`
+SELECT CASE WHEN count(*) < (SELECT cardinality(ids) FROM p) THEN coalesce(array_agg(u.place), ARRAY[]::int[])::text END FROM u`
 }
 
 var (
@@ -168,14 +169,28 @@ func (q postgresQueue) apply(ctx context.Context, c conn, todo []*numbered) erro
 		state.String(), delay.String(), reason.String(), attempt.String(), try.String(), status.String(), truncated.String(),
 		code.String(), fault.String(),
 	}
-	return c.query(ctx, text, args, func(rows *sql.Rows) error {
-		var place int
-		if err := rows.Scan(&place); err != nil {
-			return err
+	var applied sql.NullString
+	if err := c.one(ctx, text, args, &applied); err != nil {
+		return err
+	}
+	if !applied.Valid { // all of them
+		for _, o := range todo {
+			o.applied = true
+		}
+		return nil
+	}
+	places := arrayReader{rest: applied.String}
+	for places.more() {
+		place := places.int()
+		if places.failed || place < 1 || int(place) > len(todo) {
+			return errBadArray
 		}
 		todo[place-1].applied = true
-		return nil
-	})
+	}
+	if places.failed {
+		return errBadArray
+	}
+	return nil
 }
 
 // sameEffect tells whether two outcomes do the same to their deliveries, and say

@@ -17,6 +17,11 @@ const (
 	holdSettled = 2 // the token was settled
 )
 
+// statePending is a condition on deliveries that are found by their numbers. It is
+// none that the index of the queue has: as long as a database believes that the
+// queue is short, it would rather read all of that.
+const statePending = "state + 0 = 1"
+
 // A token that is given up without having been settled, because its lease ran
 // out or the delivery was requeued or cancelled, joins the list lost_tokens,
 // ",3,7,": so a repeated settle is told from a lost one, however late it comes.

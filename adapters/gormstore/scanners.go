@@ -66,6 +66,11 @@ func (p *past) Scan(value any) error {
 	default:
 		return fmt.Errorf("the past of a delivery is a %T", value)
 	}
+	return p.parse(text)
+}
+
+// parse reads the text; "" is that of a delivery that has no past.
+func (p *past) parse(text string) error {
 	for _, n := range [...]*number{&p.hold, &p.token, &p.attempts, &p.tries, &p.expiries, &p.interrupted, &p.status, &p.delivered} {
 		digits, rest, _ := strings.Cut(text, " ")
 		*n, text = 0, rest

@@ -37,8 +37,8 @@ type config struct {
 	// StoreToEndpoint is how many of these may go to one endpoint; 0 leaves it
 	// to the library.
 	StoreToEndpoint int
-	Endpoints     int
-	Payload       int
+	Endpoints       int
+	Payload         int
 
 	Deliveries int
 	// Publishers is how many goroutines publish at once, and Outstanding the
