@@ -24,9 +24,9 @@ func (r *run) claimLoop(ctx context.Context) {
 	var last time.Time
 	patience := batchPatience
 	for ctx.Err() == nil {
-		if rest := patience - time.Since(last); rest > 0 && lanes.scarce() {
-			// A claim costs the same for one as for many: more places are worth a
-			// moment's wait, of as long as claiming took.
+		if rest := patience - time.Since(last); rest > 0 && lanes.busy() {
+			// A claim costs the same for one as for many: more places, or more work,
+			// are worth a moment's wait, of as long as claiming took.
 			timer.Reset(rest)
 			select {
 			case <-lanes.signal:

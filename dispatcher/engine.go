@@ -19,6 +19,7 @@ type Engine struct {
 
 	cfg       config
 	store     store.Store
+	writer    store.Writer // the store, for those who publish
 	info      store.Info
 	vault     vault
 	observers observers
@@ -70,6 +71,10 @@ func New(s store.Store, opts ...Option) (*Engine, error) {
 			ClientCertificates: e.cfg.clientCerts,
 		}
 		e.transport, e.guard = egress.NewTransport(o), egress.NewGuard(o)
+	}
+	e.writer = s
+	if e.info.Durable {
+		e.writer = &gather{Writer: s}
 	}
 	e.lanes = newLanes(e.cfg.concurrency, e.cfg.maxInFlight, e.cfg.slowAfter)
 	e.Dispatcher = e.tenant("")

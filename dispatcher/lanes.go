@@ -316,10 +316,15 @@ const (
 	maxPatience = 5 * time.Millisecond
 )
 
-// scarce tells that so few places are free that waiting for more is worthwhile.
-func (s *lanes) scarce() bool {
+// busy tells that so many attempts are under way, or so few places are free, that
+// waiting for more to claim at once is worthwhile.
+func (s *lanes) busy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	free := s.free(fast)
-	return s.ready[fast].len() > 0 && free > 0 && free*2 < s.maxActive
+	return s.ready[fast].len() > 0 && free > 0 && (free*2 < s.maxActive || s.flying[fast] >= busyFrom)
 }
+
+// busyFrom is how many attempts under way make a process busy: less than that
+// many would not be worth a claim of its own.
+const busyFrom = 32

@@ -16,7 +16,7 @@ func (t *tenant) Publish(ctx context.Context, ev Event) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	rs, err := t.engine.insert(ctx, t.engine.store, t.id, []store.Event{encoded})
+	rs, err := t.engine.insert(ctx, t.engine.writer, t.id, []store.Event{encoded})
 	if len(rs) == 1 {
 		return rs[0], err
 	}
@@ -24,7 +24,7 @@ func (t *tenant) Publish(ctx context.Context, ev Event) (Receipt, error) {
 }
 
 func (t *tenant) PublishBatch(ctx context.Context, events []Event) ([]Receipt, error) {
-	return t.publish(ctx, t.engine.store, events)
+	return t.publish(ctx, t.engine.writer, events)
 }
 
 func (t *tenant) PublishTx(ctx context.Context, tx store.Tx, events ...Event) ([]Receipt, error) {

@@ -21,12 +21,13 @@ import (
 func postgresSettle(alike bool) string {
 	of := func(array, place string) string {
 		if alike {
-			return "p." + array + "[1]"
+			place = "1"
 		}
-		return "p." + array + "[" + place + "]"
+		return array + "[" + place + "]"
 	}
-	d := func(array string) string { return of(array, "width_bucket(d.id, p.ids)") }
-	u := func(array string) string { return of(array, "u.place") }
+	const place = "width_bucket(d.id, (SELECT ids FROM p))"
+	d := func(array string) string { return of("(SELECT "+array+" FROM p)", place) }
+	u := func(array string) string { return of("(SELECT "+array+" FROM p)", "u.place") }
 	return `
 WITH p AS MATERIALIZED (SELECT {now} AS now, ?::bytea AS blob,
 	?::bigint[] AS ids, ?::bigint[] AS tokens, ?::bigint[] AS started, ?::bigint[] AS durations, ?::int[] AS starts, ?::int[] AS lengths,
@@ -35,25 +36,24 @@ WITH p AS MATERIALIZED (SELECT {now} AS now, ?::bytea AS blob,
 ),
 u AS (
 	UPDATE {deliveries} d SET
-		state = ` + d("states") + `, hold = 2, updated_at = p.now,
-		visible_at = CASE WHEN ` + d("states") + ` = 1 THEN p.now + ` + d("delays") + ` ELSE d.visible_at END,
+		state = ` + d("states") + `, hold = 2, updated_at = (SELECT now FROM p),
+		visible_at = CASE WHEN ` + d("states") + ` = 1 THEN (SELECT now FROM p) + ` + d("delays") + ` ELSE d.visible_at END,
 		leased_until = CASE WHEN ` + d("states") + ` = 1 THEN 0 ELSE d.leased_until END,
 		reason = coalesce(nullif(` + d("reasons") + `, ''), d.reason),
 		attempts = d.attempts + ` + d("attempts") + `, tries = d.tries + ` + d("tries") + `,
 		expiries = CASE WHEN ` + d("attempts") + ` = 1 THEN 0 ELSE d.expiries END,
 		last_status = CASE WHEN ` + d("attempts") + ` = 1 THEN ` + d("statuses") + ` ELSE d.last_status END,
-		delivered_at = CASE WHEN ` + d("states") + ` = 2 THEN coalesce(d.delivered_at, p.now) ELSE d.delivered_at END
-	FROM p
-	WHERE d.id = ANY (p.ids) AND d.token = p.tokens[width_bucket(d.id, p.ids)] AND d.` + statePending + ` AND d.hold <> 2
-	RETURNING d.id, d.attempts, d.tenant, d.endpoint_id, d.state, width_bucket(d.id, p.ids) AS place
+		delivered_at = CASE WHEN ` + d("states") + ` = 2 THEN coalesce(d.delivered_at, (SELECT now FROM p)) ELSE d.delivered_at END
+	WHERE d.id = ANY ((SELECT ids FROM p)::bigint[]) AND d.token = (SELECT tokens FROM p)[` + place + `] AND d.` + statePending + ` AND d.hold <> 2
+	RETURNING d.id, d.attempts, d.tenant, d.endpoint_id, d.state, ` + place + ` AS place
 ),
 t AS (
 	INSERT INTO {attempts} (delivery_id, number, started_at, duration, status, truncated, code, error, detail, response_body)
-	SELECT u.id, u.attempts, nullif(p.started[u.place], -9223372036854775808), p.durations[u.place],
+	SELECT u.id, u.attempts, nullif((SELECT started FROM p)[u.place], -9223372036854775808), (SELECT durations FROM p)[u.place],
 		` + u("statuses") + `, ` + u("truncated") + `, ` + u("codes") + `, ` + u("errors") + `,
-		convert_from(substring(p.blob FROM p.starts[u.place * 2 - 1] FOR p.lengths[u.place * 2 - 1]), 'UTF8'),
-		substring(p.blob FROM p.starts[u.place * 2] FOR nullif(p.lengths[u.place * 2], -1))
-	FROM u CROSS JOIN p WHERE ` + u("attempts") + ` = 1
+		convert_from(substring((SELECT blob FROM p) FROM (SELECT starts FROM p)[u.place * 2 - 1] FOR (SELECT lengths FROM p)[u.place * 2 - 1]), 'UTF8'),
+		substring((SELECT blob FROM p) FROM (SELECT starts FROM p)[u.place * 2] FOR nullif((SELECT lengths FROM p)[u.place * 2], -1))
+	FROM u WHERE ` + u("attempts") + ` = 1
 ),
 g AS (
 	INSERT INTO {deltas} (payload)
