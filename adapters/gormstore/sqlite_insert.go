@@ -16,10 +16,10 @@ const (
 	sqliteInsertEvent = `INSERT INTO {events} (seq, tenant, id, type, content_type, header, digest, body, span, happened_at, not_before, not_after)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, id) DO NOTHING`
 
-	sqliteInsertDelivery = `INSERT INTO {deliveries} (id, event_seq, tenant, endpoint_id, visible_at, updated_at, size)
+	sqliteInsertDelivery = `INSERT OR FAIL INTO {deliveries} (id, event_seq, tenant, endpoint_id, visible_at, updated_at, size)
 		VALUES (?, ?, ?, ?, ?, ?, ?)`
 
-	sqliteInsertDeliveries = `INSERT INTO {deliveries} (id, event_seq, tenant, endpoint_id, visible_at, updated_at, size)
+	sqliteInsertDeliveries = `INSERT OR FAIL INTO {deliveries} (id, event_seq, tenant, endpoint_id, visible_at, updated_at, size)
 		SELECT ? + key, ?, ?, value, ?, ?, ? FROM json_each(?)`
 )
 
