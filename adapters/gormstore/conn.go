@@ -243,10 +243,13 @@ func (s *Store) transact(ctx context.Context, f func(context.Context, conn) erro
 	if err := s.ready(ctx, c); err != nil {
 		return err
 	}
-	if err := f(ctx, c); err != nil {
-		return err
+	if err = f(ctx, c); err == nil {
+		err = tx.Commit()
 	}
-	return tx.Commit()
+	if err != nil {
+		s.floors.forget() // a claim may have raised some
+	}
+	return err
 }
 
 // failed adds what was being done to an error.

@@ -1,5 +1,7 @@
 package gormstore
 
+import "strconv"
+
 // dialect is the kind of database.
 type dialect uint8
 
@@ -67,29 +69,64 @@ func (d dialect) hidden(kind string) string {
 	return "?"
 }
 
-// visible is an expression for when a delivery d is visible. On Postgres a lease
-// has a column of its own, which no index has: a claim that changes no index
-// costs a fraction. Elsewhere a claim moves visible_at to the lease's end.
+// leases tells that a lease has a column of its own, which no index has: a claim
+// that changes no index costs a fraction. What is leased stays at the front of its
+// lane, and is passed over. On MySQL and MariaDB a claim moves visible_at to the
+// lease's end.
+func (d dialect) leases() bool { return d == postgres || d == sqlite }
+
+// visible is an expression for when a delivery d is visible.
 func (d dialect) visible() string {
-	if d == postgres {
+	switch d {
+	case postgres:
 		return "greatest(d.visible_at, d.leased_until)"
+	case sqlite:
+		return "MAX(d.visible_at, d.leased_until)"
 	}
 	return "d.visible_at"
 }
 
 // release is an assignment that ends a delivery's lease, with a comma.
 func (d dialect) release() string {
-	if d == postgres {
+	if d.leases() {
 		return "leased_until = 0, "
 	}
 	return ""
 }
 
+// leasesMost is how many deliveries at the front of a lane are looked at for one
+// that is not leased and for the lease that ends first: more of one lane are
+// hardly ever out at once.
+const leasesMost = 1000
+
 // next is an expression for when a lane has work next, as of a time.
 func (d dialect) next(lane, now string) string {
-	if d == postgres {
-		return postgresNext(lane, now)
+	if d.leases() {
+		return "COALESCE(" + d.due(lane, now) + ", " + d.later(lane, now) + ")"
 	}
 	return "(SELECT h.visible_at FROM {deliveries} h" + d.by("deliveries_queue") + " WHERE h.state = 1 AND h.endpoint_id = " + lane +
 		" ORDER BY h.visible_at, h.id LIMIT 1)"
+}
+
+// due is an expression for when the first delivery of a lane was to be had that is
+// visible at a time and not leased, where there are leases.
+func (d dialect) due(lane, now string) string {
+	return `(SELECT h.visible_at FROM {deliveries} h` + d.by("deliveries_queue") + `
+			WHERE h.endpoint_id = ` + lane + ` AND h.state = 1 AND h.visible_at <= ` + now + ` AND h.leased_until <= ` + now + `
+			ORDER BY h.visible_at, h.id LIMIT 1)`
+}
+
+// later is an expression for when a lane has work next of which nothing can be had
+// at a time, where there are leases: when the first of its leases ends, or when the
+// next delivery is visible.
+func (d dialect) later(lane, now string) string {
+	lease := `(SELECT MIN(q.leased_until) FROM (SELECT h.leased_until FROM {deliveries} h` + d.by("deliveries_queue") + `
+			WHERE h.endpoint_id = ` + lane + ` AND h.state = 1 AND h.visible_at <= ` + now + `
+			ORDER BY h.visible_at, h.id LIMIT ` + strconv.Itoa(leasesMost) + `) q WHERE q.leased_until > ` + now + `)`
+	visible := `(SELECT h.visible_at FROM {deliveries} h` + d.by("deliveries_queue") + `
+			WHERE h.endpoint_id = ` + lane + ` AND h.state = 1 AND h.visible_at > ` + now + ` ORDER BY h.visible_at, h.id LIMIT 1)`
+	if d == postgres {
+		return "least(" + lease + ", " + visible + ")"
+	}
+	return "COALESCE(MIN(" + lease + ", " + visible + "), " + lease + ", " + visible + ")"
 }

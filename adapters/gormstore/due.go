@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"strconv"
+	"time"
 
 	"github.com/postrider/postrider/store"
 )
@@ -16,10 +17,11 @@ const tailRows = 4
 // what is to come in it, and whether it is paused.
 type page func(ctx context.Context, c conn, after string, limit int, scan func(*sql.Rows) error) error
 
-// pageBy returns a page by a statement with the parameters after and limit.
-func pageBy(text string) page {
+// pageBy returns a page by a statement with the parameters after and limit, and
+// more.
+func pageBy(text string, more ...any) page {
 	return func(ctx context.Context, c conn, after string, limit int, scan func(*sql.Rows) error) error {
-		return c.query(ctx, text, []any{after, limit}, scan)
+		return c.query(ctx, text, append([]any{after, limit}, more...), scan)
 	}
 }
 
@@ -71,7 +73,11 @@ func (s *Store) tail(ctx context.Context, c conn, p store.DueParams, due *store.
 	}
 	found, full := 0, false
 	limit := p.Limit * tailRows
-	err = c.query(ctx, s.dialect.tail(), []any{mark, limit}, func(r *sql.Rows) error {
+	args := []any{mark, limit}
+	if s.dialect == sqlite {
+		args = append(args, time.Now().UnixMicro())
+	}
+	err = c.query(ctx, s.dialect.tail(), args, func(r *sql.Rows) error {
 		var moment, rows int64
 		var last, low, next sql.NullInt64
 		var lane sql.NullString
@@ -79,9 +85,7 @@ func (s *Store) tail(ctx context.Context, c conn, p store.DueParams, due *store.
 		if err := r.Scan(&moment, &rows, &last, &lane, &low, &next, &paused); err != nil || full {
 			return err
 		}
-		if s.dialect != sqlite { // which knows milliseconds only
-			due.Now = micros(moment)
-		}
+		due.Now = micros(moment)
 		if last.Valid {
 			mark = last.Int64
 		}
@@ -105,8 +109,13 @@ func (s *Store) tail(ctx context.Context, c conn, p store.DueParams, due *store.
 // tail is a statement for what was inserted after a mark, up to so many rows: the
 // time, how many rows there are, and the last; with each lane of them that has
 // something pending the first of these, when the lane has work next, and whether
-// it is paused.
+// it is paused. On SQLite the time is a parameter as well, because its functions
+// know milliseconds only.
 func (d dialect) tail() string {
+	moment := "{now}"
+	if d == sqlite {
+		moment = "?"
+	}
 	lanes := "(SELECT lane, low FROM g) l"
 	if d == postgres {
 		// It expects ten rows of an array, and two hundred of groups; a statement
@@ -117,7 +126,7 @@ func (d dialect) tail() string {
 		g AS (SELECT endpoint_id AS lane, MIN(id) AS low FROM t WHERE state = 1 GROUP BY endpoint_id)
 		SELECT n.moment, n.number, n.last, l.lane, l.low, CASE WHEN l.low > 0 THEN ` + d.next("l.lane", "n.moment") + ` END,
 			COALESCE(e.status = 2 AND e.deleted_at IS NULL, FALSE)
-		FROM (SELECT {now} AS moment, COUNT(*) AS number, MAX(id) AS last FROM t) n
+		FROM (SELECT ` + moment + ` AS moment, COUNT(*) AS number, MAX(id) AS last FROM t) n
 		LEFT JOIN ` + lanes + ` ON l.low > 0
 		LEFT JOIN {endpoints} e ON e.id = l.lane ORDER BY l.low`
 }

@@ -4,8 +4,9 @@ import "sync"
 
 // A lane's floor is the place in the queue of the last delivery that a claim of
 // this process took of it: what is due before that was taken too. Claims look
-// from there on. The entries of what was taken stay in front of the lane in the
-// index of Postgres until the table is vacuumed, and a claim that began at the
+// from there on. What is being sent stays at the front of its lane, for a lease is
+// not part of its place; and in the index of Postgres the entries of what was
+// settled stay there until the table is vacuumed, and a claim that began at the
 // front would read all their pages.
 //
 // A transaction that commits late, a claim that was rolled back, a lease that ran
@@ -44,6 +45,13 @@ func (f *floors) set(lane string, at floor) {
 		f.known = make(map[string]floor)
 	}
 	f.known[lane] = at
+}
+
+// forget forgets all floors.
+func (f *floors) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.known = nil
 }
 
 // found lowers the floor of a lane that has something visible at a time, unless

@@ -80,7 +80,7 @@ u AS (
 	WHERE d.id = ANY ((SELECT ids FROM g)::bigint[])
 )
 SELECT 0 AS kind, l.ord AS a, c.now AS b, l.created_at AS c, l.revision AS d,
-	CASE WHEN NOT l.paused AND (l.ord = ANY (g.more)) IS NOT TRUE THEN ` + postgresLater("l.id", "c.now") + ` END AS e,
+	CASE WHEN NOT l.paused AND (l.ord = ANY (g.more)) IS NOT TRUE THEN ` + postgres.later("l.id", "c.now") + ` END AS e,
 	l.tenant AS s, NULL AS t, NULL AS u, NULL AS v, NULL AS w, NULL AS x, NULL::bytea AS y, NULL::bytea AS z
 FROM l CROSS JOIN g CROSS JOIN c WHERE g.last IS NULL OR l.ord <= g.last
 UNION ALL

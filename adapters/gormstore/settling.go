@@ -123,7 +123,7 @@ func (s *settling) update(ctx context.Context, c conn, verb string, most int, no
 			for i := range size {
 				args = append(args, list[min(i, n-1)].id)
 			}
-			if _, err := c.exec(ctx, settleText(verb, k.state, size), args...); err != nil {
+			if _, err := c.exec(ctx, settleText(verb, c.s.dialect.release(), k.state, size), args...); err != nil {
 				return err
 			}
 			list = list[n:]
@@ -132,11 +132,12 @@ func (s *settling) update(ctx context.Context, c conn, verb string, most int, no
 	return nil
 }
 
-// settleText is the text of an update of so many deliveries.
-func settleText(verb string, state store.State, size int) string {
+// settleText is the text of an update of so many deliveries; release ends their
+// leases.
+func settleText(verb, release string, state store.State, size int) string {
 	visible := ""
 	if state == store.StatePending {
-		visible = " visible_at = CASE id" + strings.Repeat(" WHEN ? THEN ?", size) + " ELSE visible_at END,"
+		visible = " " + release + "visible_at = CASE id" + strings.Repeat(" WHEN ? THEN ?", size) + " ELSE visible_at END,"
 	}
 	return verb + " SET state = ?, hold = 2, updated_at = ?," + visible + ` reason = COALESCE(?, reason),
 		attempts = attempts + ?, tries = tries + ?, expiries = COALESCE(?, expiries),

@@ -2,12 +2,13 @@ package gormstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/postrider/postrider/store"
 )
 
 // sqliteSweep jumps from lane to lane by one look-up in the index each.
-const sqliteSweep = `
+var sqliteSweep = `
 WITH RECURSIVE w(lane) AS (
 	SELECT (SELECT endpoint_id FROM {deliveries} INDEXED BY {deliveries_queue} WHERE state = 1 AND endpoint_id > ?
 		ORDER BY endpoint_id LIMIT 1)
@@ -16,10 +17,9 @@ WITH RECURSIVE w(lane) AS (
 		ORDER BY endpoint_id LIMIT 1) FROM w WHERE w.lane IS NOT NULL
 	LIMIT ? + 0
 )
-SELECT w.lane, (SELECT visible_at FROM {deliveries} INDEXED BY {deliveries_queue} WHERE state = 1 AND endpoint_id = w.lane
-		ORDER BY visible_at LIMIT 1), COALESCE(e.status = 2 AND e.deleted_at IS NULL, FALSE)
-FROM w LEFT JOIN {endpoints} e ON e.id = w.lane WHERE w.lane IS NOT NULL ORDER BY w.lane`
+SELECT w.lane, ` + sqlite.next("w.lane", "n.now") + `, COALESCE(e.status = 2 AND e.deleted_at IS NULL, FALSE)
+FROM (SELECT ? AS now) n CROSS JOIN w LEFT JOIN {endpoints} e ON e.id = w.lane WHERE w.lane IS NOT NULL ORDER BY w.lane`
 
 func (q sqliteQueue) due(ctx context.Context, c conn, p store.DueParams) (store.DueLanes, error) {
-	return q.look(ctx, c, p, pageBy(sqliteSweep))
+	return q.look(ctx, c, p, pageBy(sqliteSweep, time.Now().UnixMicro()))
 }
