@@ -46,14 +46,14 @@ func (d dialect) quote(name string) string {
 	return `"` + name + `"`
 }
 
-// by makes a statement read the table before it by an index, whatever the
-// planner thinks. Postgres has no such hint.
-func (d dialect) by(index string) string {
+// byQueue makes a statement read the deliveries before it by the queue's index,
+// whatever the planner thinks. Postgres has no such hint.
+func (d dialect) byQueue() string {
 	switch d {
 	case sqlite:
-		return " INDEXED BY {" + index + "}"
+		return " INDEXED BY {deliveries_queue}"
 	case mysql, mariadb:
-		return " FORCE INDEX ({" + index + "})"
+		return " FORCE INDEX ({deliveries_queue})"
 	case postgres:
 	}
 	return ""
@@ -104,14 +104,14 @@ func (d dialect) next(lane, now string) string {
 	if d.leases() {
 		return "COALESCE(" + d.due(lane, now) + ", " + d.later(lane, now) + ")"
 	}
-	return "(SELECT h.visible_at FROM {deliveries} h" + d.by("deliveries_queue") + " WHERE h.state = 1 AND h.endpoint_id = " + lane +
+	return "(SELECT h.visible_at FROM {deliveries} h" + d.byQueue() + " WHERE h.state = 1 AND h.endpoint_id = " + lane +
 		" ORDER BY h.visible_at, h.id LIMIT 1)"
 }
 
 // due is an expression for when the first delivery of a lane was to be had that is
 // visible at a time and not leased, where there are leases.
 func (d dialect) due(lane, now string) string {
-	return `(SELECT h.visible_at FROM {deliveries} h` + d.by("deliveries_queue") + `
+	return `(SELECT h.visible_at FROM {deliveries} h` + d.byQueue() + `
 			WHERE h.endpoint_id = ` + lane + ` AND h.state = 1 AND h.visible_at <= ` + now + ` AND h.leased_until <= ` + now + `
 			ORDER BY h.visible_at, h.id LIMIT 1)`
 }
@@ -120,10 +120,10 @@ func (d dialect) due(lane, now string) string {
 // at a time, where there are leases: when the first of its leases ends, or when the
 // next delivery is visible.
 func (d dialect) later(lane, now string) string {
-	lease := `(SELECT MIN(q.leased_until) FROM (SELECT h.leased_until FROM {deliveries} h` + d.by("deliveries_queue") + `
+	lease := `(SELECT MIN(q.leased_until) FROM (SELECT h.leased_until FROM {deliveries} h` + d.byQueue() + `
 			WHERE h.endpoint_id = ` + lane + ` AND h.state = 1 AND h.visible_at <= ` + now + `
 			ORDER BY h.visible_at, h.id LIMIT ` + strconv.Itoa(leasesMost) + `) q WHERE q.leased_until > ` + now + `)`
-	visible := `(SELECT h.visible_at FROM {deliveries} h` + d.by("deliveries_queue") + `
+	visible := `(SELECT h.visible_at FROM {deliveries} h` + d.byQueue() + `
 			WHERE h.endpoint_id = ` + lane + ` AND h.state = 1 AND h.visible_at > ` + now + ` ORDER BY h.visible_at, h.id LIMIT 1)`
 	if d == postgres {
 		return "least(" + lease + ", " + visible + ")"

@@ -11,8 +11,8 @@ import (
 // writeReport prints everything as Markdown.
 func writeReport(w io.Writer, cfg config, all results, vs []verdict) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# Benchmark\n\n%s, %s/%s, %d CPUs; median of %d rounds (least–most); %d requests in flight, %d of this library on durable stores, %d endpoints, payload of %d bytes\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cfg.Rounds, cfg.InFlight, cfg.StoreInFlight, cfg.Endpoints, cfg.Payload)
+	fmt.Fprintf(&b, "# Benchmark\n\n%s, %s/%s, %d CPUs; median of %d rounds (least–most); %d requests in flight, %d of this library on durable stores (%d to one endpoint), %d endpoints, payload of %d bytes\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cfg.Rounds, cfg.InFlight, cfg.StoreInFlight, cfg.StoreToEndpoint, cfg.Endpoints, cfg.Payload)
 
 	throughput(&b, all, scenarioDrain, variantWide, fmt.Sprintf("Drain, fan-out %d", cfg.Endpoints))
 	throughput(&b, all, scenarioDrain, variantNarrow, "Drain, fan-out 1")
