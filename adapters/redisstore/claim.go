@@ -68,8 +68,8 @@ type laneClaim struct {
 
 func (s *Store) claimRequest(of *shardClaim) request {
 	k := s.shards[of.shard]
-	keys := make([]string, 0, 6+len(of.lanes))
-	keys = append(keys, k.meta, k.versions, k.rows, k.timed, k.heads, k.bodies)
+	keys := make([]string, 0, 8+len(of.lanes))
+	keys = append(keys, k.meta, k.versions, k.rows, k.timed, k.heads, k.bodies, k.held, k.leases)
 	first := 0
 	if of.first {
 		first = 1
@@ -160,11 +160,14 @@ func (b *builder) version(lane, v string) {
 	b.versions[lane] = v
 }
 
+// claimExpired is set in the length of a row whose lease had run out.
+const claimExpired = 1 << 15
+
 // records counts what deliveries reads.
 func records(text string) (n int) {
 	for r := (reader{rest: text}); r.rest != "" && !r.bad; n++ {
 		r.take(fieldLen)
-		r.take(uint64(r.fixed(2))) // #nosec G115 -- never negative
+		r.take(uint64(r.fixed(2) &^ claimExpired)) // #nosec G115 -- never negative
 	}
 	return n
 }
@@ -175,7 +178,8 @@ func (b *builder) deliveries(of *shardClaim, text string, answer *claimAnswer) e
 	r := reader{rest: text}
 	for r.rest != "" && !r.bad {
 		field := r.take(fieldLen)
-		row := r.take(uint64(r.fixed(2))) // #nosec G115 -- never negative
+		size := r.fixed(2)
+		row := r.take(uint64(size &^ claimExpired)) // #nosec G115 -- never negative
 		if r.bad {
 			break
 		}
@@ -187,8 +191,8 @@ func (b *builder) deliveries(of *shardClaim, text string, answer *claimAnswer) e
 			continue
 		}
 		var c store.Claimed
-		var err error
-		if c.Expired, err = fillRow(&c.Delivery, p, row); err != nil {
+		c.Expired = size&claimExpired != 0
+		if err := fillRow(&c.Delivery, p, row); err != nil {
 			return err
 		}
 		e := &b.batch.Events[event]

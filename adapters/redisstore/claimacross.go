@@ -126,7 +126,7 @@ func (c *acrossClaim) peek(ctx context.Context, from, round int) error {
 			if force {
 				maxTaken = 1 << 40
 			}
-			keys := []string{k.meta, k.rows, k.timed, k.bodies, k.versions}
+			keys := []string{k.meta, k.rows, k.timed, k.held, k.leases, k.bodies, k.versions}
 			args := []any{max(c.params.MaxBytes, 0), maxTaken, apart}
 			for i := from; i < len(c.lanes); i++ {
 				l := &c.lanes[i]

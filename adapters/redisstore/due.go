@@ -148,7 +148,7 @@ func (d *looking) report(ctx context.Context, lanes []string, where map[string][
 		if len(ask[shard]) == 0 {
 			continue
 		}
-		keys := []string{k.meta, k.rows, k.timed, k.versions}
+		keys := []string{k.meta, k.rows, k.timed, k.held, k.versions}
 		args := make([]any, len(ask[shard]))
 		for i, lane := range ask[shard] {
 			keys = append(keys, k.fresh(lane))

@@ -190,7 +190,7 @@ func (s *Store) delivery(ctx context.Context, tenant, id string, attempts bool) 
 		return store.Delivery{}, nil, noDelivery(id)
 	}
 	var d store.Delivery
-	if _, err := fillRow(&d, p, asText(list[2])); err != nil {
+	if err := fillRow(&d, p, asText(list[2])); err != nil {
 		return store.Delivery{}, nil, err
 	}
 	d.Tenant, d.EventID, d.EventType = tenant, h.event.ID, h.event.Type
@@ -249,7 +249,7 @@ func (s *Store) Deliveries(ctx context.Context, q store.DeliveryQuery) (store.Pa
 				return errCorrupt
 			}
 			var d store.Delivery
-			if _, err := fillRow(&d, placeOf(of.shard, field), asText(list[i+1])); err != nil {
+			if err := fillRow(&d, placeOf(of.shard, field), asText(list[i+1])); err != nil {
 				return err
 			}
 			d.Tenant, d.EventID, d.EventType = asText(list[i+2]), asText(list[i+3]), asText(list[i+4])
@@ -339,7 +339,7 @@ func (s *Store) rowsOf(ctx context.Context, all []store.Delivery, e *located) ([
 			return nil, errCorrupt
 		}
 		var d store.Delivery
-		if _, err := fillRow(&d, placeOf(e.shard, field), asText(list[i+1])); err != nil {
+		if err := fillRow(&d, placeOf(e.shard, field), asText(list[i+1])); err != nil {
 			return nil, err
 		}
 		d.Tenant, d.EventID, d.EventType = h.event.Tenant, h.event.ID, h.event.Type

@@ -14,6 +14,7 @@ type keys struct {
 	// See the scripts for what each of them holds.
 	meta, ids, heads, bodies, open, rows, order, ended, bare string
 	lanes, tenants, counts, aborted, timed, attempts         string
+	held, leases                                             string
 	// Endpoints are in the first shard alone.
 	endpoints, versions, list, tombs string
 }
@@ -25,7 +26,7 @@ func newKeys(prefix string, shard int) *keys {
 		meta: tag + "meta", ids: tag + "ids", heads: tag + "heads", bodies: tag + "bodies", open: tag + "open",
 		rows: tag + "rows", order: tag + "order", ended: tag + "ended", bare: tag + "bare",
 		lanes: tag + "lanes", tenants: tag + "tenants", counts: tag + "counts", aborted: tag + "aborted",
-		timed: tag + "timed", attempts: tag + "attempts",
+		timed: tag + "timed", attempts: tag + "attempts", held: tag + "held", leases: tag + "leases",
 		endpoints: tag + "endpoints", versions: tag + "versions", list: tag + "list", tombs: tag + "tombs",
 	}
 }

@@ -33,7 +33,7 @@ func (s *Store) Cancel(ctx context.Context, tenant string, ids []string, reason 
 			of = append(of, which[shard])
 			requests = append(requests, request{
 				cancelScript,
-				[]string{k.meta, k.rows, k.timed, k.counts, k.lanes, k.tenants, k.open, k.ended},
+				[]string{k.meta, k.rows, k.timed, k.held, k.leases, k.counts, k.lanes, k.tenants, k.open, k.ended},
 				append([]any{tenant, string(reason)}, args[shard]...),
 			})
 		}
@@ -89,7 +89,7 @@ func (s *Store) Requeue(ctx context.Context, p store.RequeueParams) ([]store.Req
 		k, r := s.shards[to.shard], &requests[to.shard]
 		if r.script == nil {
 			*r = request{requeueScript, []string{
-				k.meta, k.rows, k.timed, k.counts, k.lanes, k.tenants, k.open, k.heads, k.bodies, k.order,
+				k.meta, k.rows, k.timed, k.held, k.leases, k.counts, k.lanes, k.tenants, k.open, k.heads, k.bodies, k.order,
 			}, []any{dry}}
 		}
 		only := 0

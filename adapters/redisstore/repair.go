@@ -75,7 +75,7 @@ func (s *Store) audit(ctx context.Context, shard int) error {
 		return fmt.Errorf("redisstore: audit: %w", err)
 	}
 	at.counts = next
-	keys := []string{k.counts, k.lanes, k.timed}
+	keys := []string{k.counts, k.lanes, k.timed, k.held, k.leases}
 	var args []any
 	for i := 0; i+1 < len(pairs); i += 2 {
 		name := pairs[i][1:]
@@ -115,7 +115,7 @@ func (s *Store) mend(ctx context.Context, shard int) error {
 		if err != nil {
 			return fmt.Errorf("redisstore: mend: %w", err)
 		}
-		keys := []string{k.meta, k.rows, k.timed}
+		keys := []string{k.meta, k.rows, k.timed, k.held, k.leases}
 		args := []any{len(at.damaged)}
 		for lane := range at.damaged {
 			keys = append(keys, k.fresh(lane))

@@ -189,6 +189,7 @@ func (r *removal) remove(ctx context.Context, limit int, tenants, lanes []string
 	k := r.shards[r.shard]
 	keys := []string{
 		k.meta, k.rows, k.timed, k.counts, k.lanes, k.tenants, k.open, k.heads, k.bodies, k.order, k.ids, k.attempts, k.ended, k.bare,
+		k.held, k.leases,
 	}
 	args := []any{r.mode, r.age, limit, len(tenants)}
 	for _, t := range tenants {

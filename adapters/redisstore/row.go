@@ -10,12 +10,10 @@ const (
 	rowClaimed = 8
 	rowExtra   = 32
 	rowShort   = 64
-	// rowExpired is set in the answer of a claim only.
-	rowExpired = 128
 )
 
 // fillRow reads a row into d, all but what the event says.
-func fillRow(d *store.Delivery, p place, text string) (expired bool, err error) {
+func fillRow(d *store.Delivery, p place, text string) error {
 	r := reader{rest: text}
 	flags := r.fixed(1)
 	d.ID = p.id()
@@ -25,7 +23,7 @@ func fillRow(d *store.Delivery, p place, text string) (expired bool, err error) 
 		d.Token = 1
 		d.VisibleAt, d.UpdatedAt = d.CreatedAt, d.CreatedAt
 		d.EndpointID = r.take(uint64(r.fixed(1))) // #nosec G115 -- never negative
-		return false, r.err()
+		return r.err()
 	}
 	d.Token = r.fixed(4)
 	d.Attempts = int(r.fixed(3))
@@ -42,5 +40,5 @@ func fillRow(d *store.Delivery, p place, text string) (expired bool, err error) 
 		d.CreatedAt = timeOf(numberOf(r.rest[len(r.rest)-numberLen:]))
 	}
 	d.Claimed = flags&rowClaimed != 0
-	return flags&rowExpired != 0, r.err()
+	return r.err()
 }

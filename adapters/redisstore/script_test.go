@@ -81,7 +81,7 @@ func TestKeysShareASlot(t *testing.T) {
 	k := newKeys("app", 7)
 	for _, key := range []string{
 		k.meta, k.ids, k.heads, k.bodies, k.open, k.rows, k.order, k.ended, k.bare, k.lanes, k.tenants, k.counts,
-		k.aborted, k.timed, k.attempts, k.endpoints, k.versions, k.list, k.tombs,
+		k.aborted, k.timed, k.held, k.leases, k.attempts, k.endpoints, k.versions, k.list, k.tombs,
 		k.tenantOrder("{x}"), k.fresh("}{"), k.history("{"), compacted(k.history("{}")), k.tenantList("{a}"), k.tenantTombs("}"), k.pattern("{t}", "{p}"),
 	} {
 		open, end := strings.IndexByte(key, '{'), strings.IndexByte(key, '}')

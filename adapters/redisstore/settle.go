@@ -52,7 +52,7 @@ func (s *Store) Settle(ctx context.Context, outcomes []store.Outcome) (store.Set
 		}
 		of = append(of, which[shard])
 		requests = append(requests, request{settleScript, []string{
-			k.meta, k.rows, k.timed, k.attempts, k.counts, k.lanes, k.tenants, k.open, k.ended,
+			k.meta, k.rows, k.timed, k.held, k.leases, k.attempts, k.counts, k.lanes, k.tenants, k.open, k.ended,
 		}, args[shard]})
 	}
 	if len(requests) > 0 {

@@ -6,7 +6,9 @@
 -- KEYS[4]  timed           sorted set: lane\0visible field
 -- KEYS[5]  heads           hash: n -> head
 -- KEYS[6]  bodies          hash: n -> body
--- KEYS[7...]               the fresh list of each lane
+-- KEYS[7]  held            sorted set: lane\0until claimed
+-- KEYS[8]  leases          hash: the same -> how many are left, fields
+-- KEYS[9...]               the fresh list of each lane
 -- ARGV[1]  length of the lease
 -- ARGV[2]  how many to take at most
 -- ARGV[3]  how many bytes of bodies to take at most, 0 for no bound
@@ -17,14 +19,17 @@
 --          to take (visible and field, 16 bytes), '' for no such bound
 --
 -- Returns {now, deliveries, events, visited, versions, short}: deliveries as
--- field, length in 2 bytes, row, one after another, with bit 7 of the flags set
+-- field, length in 2 bytes, row, one after another, with bit 15 of the length set
 -- for a lease that had run out; events as n, head, body; visited as the next time
 -- of each lane that was looked at, 0 for none; the versions of these lanes'
 -- endpoints; and 1 if outdated entries were met, so that a bounded claim may
 -- have taken less than there is.
 local meta, versions, rows, timed, heads, bodies = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local held, leases = KEYS[7], KEYS[8]
 local lease, max, maxBytes = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local ARGS, LISTS = 5, 6
+local ARGS, LISTS = 5, 8
+-- Fewer of one lane have entries of their own.
+local SEVERAL = 3
 local count = (#ARGV - ARGS) / 3
 
 local time = call('TIME')
@@ -48,7 +53,9 @@ local version = hmget(versions, names)
 local taken, full, outdated, bytes = 0, false, 0, 0
 local first = ARGV[4] == '1'
 local out, newRows, newTimed, events, seen = {}, {}, {}, {}, {}
-local untilBytes = pack('>I7', untilTime)
+local times = pack('>I7I7', untilTime, now)
+local untilBytes = times:sub(1, 7)
+local someHeld = call('EXISTS', held) == 1
 local visited = 0
 
 -- fits tells whether the body of event n may be in the batch, and enters it.
@@ -64,43 +71,61 @@ local function fits(number)
   return true
 end
 
-local function take(f, raw)
-  local number = f:sub(1, 7)
-  if not fits(number) then return false end
-  first = false
-  local new, shown
+-- leased returns a row under its new lease, and the same with its length, as it is
+-- shown. Rows that were never touched are mostly the same in all of a lane, so they
+-- are made once.
+local BEFORE, AFTER = pack('>I4I3I3I2I3H', 2, 0, 0, 0, 0, 0), string.rep('\0', 8)
+local made, shown = {}, {}
+local function leased(raw, group)
+  if made[raw] then return made[raw], shown[raw] end
   local flags = raw:byte(1)
   if band(flags, SHORT) ~= 0 then
     local len = raw:byte(2)
-    local lane = raw:sub(3, 2 + len)
-    new = pack(ROW, bor(1 + CLAIMED, band(flags, SOLE)), 2, 0, 0, 0, 0, 0, untilTime, now, 0, 0, '', len, lane, 0) .. raw:sub(3 + len)
-    shown = new
-    newTimed[#newTimed + 1] = '0'
-    newTimed[#newTimed + 1] = lane .. '\0' .. untilBytes .. f
-  else
-    local token, attempts, tries, expiries, interrupted, status, visible, updated, delivered, reason, lane, base, at
-    flags, token, attempts, tries, expiries, interrupted, status, visible, updated, delivered, reason, lane, base, at = unpackBytes(ROW, raw)
-    local expired = 0
-    if band(flags, CLAIMED) ~= 0 then
-      expiries = math.min(expiries + 1, 65535)
-      interrupted = interrupted + 1
-      expired = 128
-    end
-    flags = bor(flags, CLAIMED)
-    local rest = pack(ROW, flags, token + 1, attempts, tries, expiries, interrupted, status, untilTime, now, delivered,
-      #reason, reason, #lane, lane, base):sub(2) .. raw:sub(at)
-    new = string.char(flags) .. rest
-    shown = string.char(flags + expired) .. rest
-    newTimed[#newTimed + 1] = '0'
-    newTimed[#newTimed + 1] = lane .. '\0' .. untilBytes .. f
+    local new = string.char(bor(1 + CLAIMED + group, band(flags, SOLE))) .. BEFORE .. times .. AFTER .. raw:sub(2, 2 + len)
+      .. '\0\0' .. raw:sub(3 + len)
+    made[raw], shown[raw] = new, pack('>H', #new) .. new
+    return new, shown[raw]
   end
-  newRows[#newRows + 1] = f
-  newRows[#newRows + 1] = new
-  out[#out + 1] = f
-  out[#out + 1] = pack('>H', #shown)
-  out[#out + 1] = shown
-  taken = taken + 1
-  return true
+  local _, token, attempts, tries, expiries, interrupted, status, _, _, delivered, reason, lane, base, at = unpackBytes(ROW, raw)
+  local expired = 0
+  if band(flags, CLAIMED) ~= 0 then
+    expiries = math.min(expiries + 1, 65535)
+    interrupted = interrupted + 1
+    expired = 32768
+  end
+  local new = pack(ROW, bor(flags, CLAIMED + group), token + 1, attempts, tries, expiries, interrupted, status, untilTime, now, delivered,
+    #reason, reason, #lane, lane, base) .. raw:sub(at)
+  return new, pack('>H', #new + expired) .. new
+end
+
+-- enter leases what was picked of a lane: fields and rows, in turns.
+local groups, groupNames = {}, {}
+local function enter(lane, picked)
+  local several = #picked >= 2 * SEVERAL
+  local group, entry = several and GROUPED or 0, lane .. '\0' .. untilBytes
+  local of = {}
+  made, shown = {}, {}
+  for i = 1, #picked, 2 do
+    local f = picked[i]
+    local new, show = leased(picked[i + 1], group)
+    newRows[#newRows + 1] = f
+    newRows[#newRows + 1] = new
+    out[#out + 1] = f
+    out[#out + 1] = show
+    if several then
+      of[#of + 1] = f
+    else
+      newTimed[#newTimed + 1] = '0'
+      newTimed[#newTimed + 1] = entry .. f
+    end
+  end
+  if not several then return end
+  local name = leaseOf(lane, times)
+  if not groups[name] then
+    groups[name] = ''
+    groupNames[#groupNames + 1] = name
+  end
+  groups[name] = groups[name] .. table.concat(of)
 end
 
 -- The next time of each lane, as far as it was seen on the way. A lane may be
@@ -117,10 +142,10 @@ local function claimLane(l)
   local cutVisible, cutNumber, cutIndex
   if cut ~= '' then cutVisible, cutNumber, cutIndex = unpackBytes('>I7I7H', cut) end
 
-  -- Mostly nothing in the set is due.
-  local head = call('ZRANGEBYLEX', timed, '[' .. lane .. '\0', '[' .. lane .. '\0\255', 'LIMIT', '0', '1')[1]
-  local later = head and unpackBytes('>I7', head, #lane + 2)
-  local members = {}
+  -- Mostly nothing in the sets is due.
+  local lease = someHeld and dissolve(rows, timed, held, leases, lane, now)
+  local head, later = firstOf(timed, lane)
+  local members, picked = {}, {}
   if head and later <= now then
     members = call('ZRANGEBYLEX', timed, '[' .. lane .. '\0', '[' .. lane .. '\0' .. pack('>I7', now) .. '\255', 'LIMIT', 0, want)
   end
@@ -137,6 +162,16 @@ local function claimLane(l)
 
   -- ofUse tells whether the next of the list is.
   local function ofUse() return freshRows[fi] and band(freshRows[fi]:byte(1), SHORT) ~= 0 end
+
+  -- take picks a delivery, if its body fits.
+  local function take(f, raw)
+    if not fits(f:sub(1, 7)) then return false end
+    first = false
+    picked[#picked + 1] = f
+    picked[#picked + 1] = raw
+    taken = taken + 1
+    return true
+  end
 
   while want > 0 do
     -- The next of the list that is of use.
@@ -186,6 +221,7 @@ local function claimLane(l)
     end
     want = want - 1
   end
+  enter(lane, picked)
   if stale > 0 then outdated = 1 end
   if consumed > 0 then call('LTRIM', list, consumed, -1) end
   each('ZREM', timed, gone, 4000)
@@ -194,6 +230,7 @@ local function claimLane(l)
   -- list was not read or is outdated.
   if #members > 0 or fresh[fi] and not ofUse() or not fresh[fi] and #fresh == asked then return end
   local next = later or 0
+  if lease and (next == 0 or lease < next) then next = lease end
   if taken > before and (next == 0 or untilTime < next) then next = untilTime end
   if fresh[fi] then
     local a = unpackBytes('>I7', fresh[fi])
@@ -209,6 +246,21 @@ for l = 1, count do
 end
 each('HSET', rows, newRows, 4000)
 each('ZADD', timed, newTimed, 4000)
+if #groupNames > 0 then
+  local newLeases, newHeld = {}, {}
+  -- Two claims can have had the same time.
+  local same = someHeld and hmget(leases, groupNames) or {}
+  for i, name in ipairs(groupNames) do
+    local fields, left = groups[name], #groups[name] / 9
+    if same[i] then
+      fields, left = same[i]:sub(4) .. fields, left + unpackBytes('>I3', same[i])
+    end
+    newLeases[2 * i - 1], newLeases[2 * i] = name, pack('>I3', left) .. fields
+    newHeld[2 * i - 1], newHeld[2 * i] = '0', name
+  end
+  each('HSET', leases, newLeases, 4000)
+  each('ZADD', held, newHeld, 4000)
+end
 
 local shownVersions = {}
 for l = 1, visited do
@@ -216,7 +268,7 @@ for l = 1, visited do
   if version[l] and version[l]:byte(14) == 2 then
     nexts[l] = 0
   elseif twice or not nexts[l] then
-    nexts[l] = headOf(timed, rows, KEYS[LISTS + l], names[l])
+    nexts[l] = headOf(timed, held, rows, KEYS[LISTS + l], names[l])
   end
 end
 local texts = {}

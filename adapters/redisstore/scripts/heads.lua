@@ -3,15 +3,16 @@
 -- KEYS[1]  meta
 -- KEYS[2]  rows            hash: field -> row
 -- KEYS[3]  timed           sorted set: lane\0visible field
--- KEYS[4]  versions        hash: endpoint -> created, revision, status
--- KEYS[5...]               the fresh list of each lane
+-- KEYS[4]  held            sorted set: lane\0until claimed
+-- KEYS[5]  versions        hash: endpoint -> created, revision, status
+-- KEYS[6...]               the fresh list of each lane
 -- ARGV     the lanes
 --
 -- Returns {now, versions, next...}: the versions of the lanes' endpoints, as far
 -- as they are in this shard; and 0 for a lane without work.
 local now = clock(KEYS[1])
-local version = hmget(KEYS[4], ARGV)
+local version = hmget(KEYS[5], ARGV)
 for l = 1, #ARGV do version[l] = version[l] or '' end
 local result = { now, version }
-for l, lane in ipairs(ARGV) do result[l + 2] = headOf(KEYS[3], KEYS[2], KEYS[4 + l], lane) end
+for l, lane in ipairs(ARGV) do result[l + 2] = headOf(KEYS[3], KEYS[4], KEYS[2], KEYS[5 + l], lane) end
 return result

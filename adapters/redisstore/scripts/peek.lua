@@ -4,9 +4,11 @@
 -- KEYS[1]  meta
 -- KEYS[2]  rows            hash: field -> row
 -- KEYS[3]  timed           sorted set: lane\0visible field
--- KEYS[4]  bodies          hash: n -> body
--- KEYS[5]  versions        hash: endpoint -> created, revision, status
--- KEYS[6...]               the fresh list of each lane
+-- KEYS[4]  held            sorted set: lane\0until claimed
+-- KEYS[5]  leases          hash: the same -> how many are left, fields
+-- KEYS[6]  bodies          hash: n -> body
+-- KEYS[7]  versions        hash: endpoint -> created, revision, status
+-- KEYS[8...]               the fresh list of each lane
 -- ARGV[1]  a bound of bytes: if the largest body times ARGV[2] exceeds it, the
 --          sizes of the bodies are told; 0 for no bound
 -- ARGV[2]  how many are going to be taken in all shards at most
@@ -18,7 +20,7 @@
 -- more, entries, sizes}: the time of what follows the entries (0: nothing), 1 if
 -- it is visible too, the entries as visible and field in 16 bytes each, and the
 -- sizes of their bodies, if they are told.
-local meta, rows, timed, bodies, versions = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local meta, rows, timed, held, leases, bodies, versions = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local now = clock(meta)
 local bound, max = tonumber(ARGV[1]), tonumber(ARGV[2])
 local measure = bound > 0 and max * tonumber(call('HGET', meta, 'big') or 0) > bound
@@ -29,7 +31,8 @@ local version = hmget(versions, names)
 for l = 1, #names do version[l] = version[l] or '' end
 local result = { now, measure and 1 or 0, version }
 
-local function show(lane, list, want)
+-- Lease is when the first shared lease runs out that is not dissolved.
+local function show(lane, list, want, lease)
   local entries, sizes = {}, {}
   local members = call('ZRANGEBYLEX', timed, '[' .. lane .. '\0', '[' .. lane .. '\0\255', 'LIMIT', 0, want + 1)
   local fresh, read, fi, ti = {}, 0, 1, 1
@@ -59,8 +62,9 @@ local function show(lane, list, want)
         visible, number, index, isFresh = a, a, b, true
       end
     end
-    if not visible then return { 0, 0, table.concat(entries), sizes } end
+    if not visible then return { lease or 0, 0, table.concat(entries), sizes } end
     if visible > horizon or #entries >= want then
+      if lease and lease < visible then visible = lease end
       return { visible, visible <= horizon and 1 or 0, table.concat(entries), sizes }
     end
     entries[#entries + 1] = pack('>I7I7H', visible, number, index)
@@ -70,12 +74,13 @@ local function show(lane, list, want)
 end
 
 for l, lane in ipairs(names) do
-  local list = KEYS[5 + l]
-  local first = headOf(timed, rows, list, lane) -- drops what is outdated in front
+  local list = KEYS[7 + l]
+  local lease = dissolve(rows, timed, held, leases, lane, horizon)
+  local first = headOf(timed, held, rows, list, lane) -- drops what is outdated in front
   if first == 0 or first > horizon then
     result[l + 3] = { first, 0, '', {} }
   else
-    result[l + 3] = show(lane, list, tonumber(ARGV[2 * l + 3]))
+    result[l + 3] = show(lane, list, tonumber(ARGV[2 * l + 3]), lease)
   end
 end
 return result

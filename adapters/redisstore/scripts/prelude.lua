@@ -13,11 +13,13 @@ local FOREVER = 9007199254740991
 
 -- A row that was never written to again after its insert is SHORT: the flags, and
 -- the lane with its length. Only such a row is in the lane's list; every other
--- pending row is in the timed set. A SOLE row is the only one of its event, and
--- ends with the tenant and its length in 2 bytes, so that to settle it takes no
--- look at the event. An EXTRA row was made by a requeue and ends with its own time
--- of creation in 7 bytes.
-local CLAIMED, SOLE, EXTRA, SHORT = 8, 16, 32, 64
+-- pending row is in the timed set, or under a lease with others. A SOLE row is the
+-- only one of its event, and ends with the tenant and its length in 2 bytes, so that
+-- to settle it takes no look at the event. An EXTRA row was made by a requeue and
+-- ends with its own time of creation in 7 bytes. A GROUPED row is pending, and one of
+-- several of its lane that a claim took together: they share one entry in the set
+-- held, and one in the hash leases.
+local CLAIMED, SOLE, EXTRA, SHORT, GROUPED = 8, 16, 32, 64, 128
 
 -- The states as they begin the names of counts.
 local STATES = { '1', '2', '3', '4' }
@@ -75,6 +77,7 @@ local function readRow(f, raw)
   local flags = raw:byte(1)
   local r = { field = f, n = n, i = i, state = band(flags, 7), short = band(flags, SHORT) ~= 0 }
   r.claimed, r.extra, r.sole = band(flags, CLAIMED) ~= 0, band(flags, EXTRA) ~= 0, band(flags, SOLE) ~= 0
+  r.grouped = band(flags, GROUPED) ~= 0
   if r.sole then r.tenant = raw:sub(-2 - unpackBytes('>H', raw, #raw - 1), -3) end
   if r.short then
     r.token, r.attempts, r.tries, r.expiries, r.interrupted, r.status = 1, 0, 0, 0, 0, 0
@@ -95,6 +98,7 @@ local function readRow(f, raw)
   return r
 end
 
+-- writeRow makes a row that is not grouped.
 local function writeRow(r)
   local flags = r.state
   if r.claimed then flags = flags + CLAIMED end
@@ -112,12 +116,78 @@ end
 -- lane, VisibleAt and number.
 local function memberOf(lane, visible, f) return lane .. '\0' .. pack('>I7', visible) .. f end
 
+-- timesOf returns the visible and updated of a row, in binary: for one that is
+-- claimed, the end of its lease and the time of the claim.
+local function timesOf(raw) return raw:sub(19, 32) end
+
+-- leaseOf is the name of a lease that several deliveries share.
+local function leaseOf(lane, times) return lane .. '\0' .. times end
+
+-- leave takes deliveries out of the leases that they share, and removes those that
+-- hold none any more.
+local function leave(held, leases, names, numbers)
+  local kept, gone = {}, {}
+  for i, lease in ipairs(hmget(leases, names)) do
+    local left = lease and unpackBytes('>I3', lease) - numbers[i] or 0
+    if left > 0 then
+      kept[#kept + 1] = names[i]
+      kept[#kept + 1] = pack('>I3', left) .. lease:sub(4)
+    else
+      gone[#gone + 1] = names[i]
+    end
+  end
+  each('HSET', leases, kept, 4000)
+  each('HDEL', leases, gone, 4000)
+  each('ZREM', held, gone, 4000)
+end
+
+-- unqueue takes a pending row that is to be written again out of the queue.
+local function unqueue(timed, held, leases, r)
+  if r.grouped then
+    leave(held, leases, { leaseOf(r.lane, pack('>I7I7', r.visible, r.updated)) }, { 1 })
+    r.grouped = false
+  elseif not r.short then
+    call('ZREM', timed, memberOf(r.lane, r.visible, r.field))
+  end
+end
+
+-- firstOf returns the first entry of a lane in timed or held, and its time.
+local function firstOf(set, lane)
+  local m = call('ZRANGEBYLEX', set, '[' .. lane .. '\0', '[' .. lane .. '\0\255', 'LIMIT', '0', '1')[1]
+  return m, m and unpackBytes('>I7', m, #lane + 2)
+end
+
+-- dissolve ends what shared leases of a lane have run out at a time: what is still
+-- under them gets entries of its own. It returns when the next one runs out.
+local function dissolve(rows, timed, held, leases, lane, at)
+  while true do
+    local name, ends = firstOf(held, lane)
+    if not name or ends > at then return ends end
+    local fields, newRows, newTimed = {}, {}, {}
+    local lease, times, untilBytes = call('HGET', leases, name) or '', name:sub(-14), name:sub(-14, -8)
+    for from = 4, #lease, 9 do fields[#fields + 1] = lease:sub(from, from + 8) end
+    for i, raw in ipairs(hmget(rows, fields)) do
+      if raw and band(raw:byte(1), 7 + CLAIMED + GROUPED) == 1 + CLAIMED + GROUPED and timesOf(raw) == times then
+        newRows[#newRows + 1] = fields[i]
+        newRows[#newRows + 1] = string.char(raw:byte(1) - GROUPED) .. raw:sub(2)
+        newTimed[#newTimed + 1] = '0'
+        newTimed[#newTimed + 1] = lane .. '\0' .. untilBytes .. fields[i]
+      end
+    end
+    call('HDEL', leases, name) -- first; see claim
+    call('ZREM', held, name)
+    each('HSET', rows, newRows, 4000)
+    each('ZADD', timed, newTimed, 4000)
+  end
+end
+
 -- headOf returns the earliest time at which a lane has work in this shard, 0 if
 -- it has none. Entries of the list that are not of use any more are dropped.
-local function headOf(timed, rows, list, lane)
-  local first = 0
-  local m = call('ZRANGEBYLEX', timed, '[' .. lane .. '\0', '[' .. lane .. '\0\255', 'LIMIT', 0, 1)[1]
-  if m then first = unpackBytes('>I7', m, #lane + 2) end
+local function headOf(timed, held, rows, list, lane)
+  local _, first = firstOf(timed, lane)
+  local _, lease = firstOf(held, lane)
+  if lease and (not first or lease < first) then first = lease end
+  first = first or 0
   for _ = 1, 10 do
     local entries = call('LRANGE', list, 0, 0)
     if #entries == 0 then return first end

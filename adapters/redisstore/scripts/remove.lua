@@ -14,7 +14,9 @@
 -- KEYS[12] attempts        hash: field, number in 3 bytes -> attempt
 -- KEYS[13] ended           list: n and when its last delivery ended
 -- KEYS[14] bare            the same, of events whose bodies are removed
--- KEYS[15...]              the order list of each tenant, then the fresh list and
+-- KEYS[15] held            sorted set: lane\0until claimed
+-- KEYS[16] leases          hash: the same -> how many are left, fields
+-- KEYS[17...]              the order list of each tenant, then the fresh list and
 --                          the history list of each lane
 -- ARGV[1]  'old': what ended long ago; 'bodies': only its bodies; 'all': whatever
 --          stands in the order list of the first tenant
@@ -28,6 +30,7 @@
 -- another shard points to.
 local meta, rows, timed, counts, lanes, tenants = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local open, heads, bodies, order, ids, attemptsKey, ended, bare = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14]
+local held, leases = KEYS[15], KEYS[16]
 local mode, limit, tenantCount = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = clock(meta)
 local before = now - tonumber(ARGV[2])
@@ -61,7 +64,11 @@ local function removeEvent(number, tenant, id, found)
   for _, r in ipairs(found) do
     goneRows[#goneRows + 1] = r.field
     attemptsOf(r, goneAttempts)
-    if r.state == 1 and not r.short then goneTimed[#goneTimed + 1] = memberOf(r.lane, r.visible, r.field) end
+    if r.state == 1 and r.grouped then
+      unqueue(timed, held, leases, r)
+    elseif r.state == 1 and not r.short then
+      goneTimed[#goneTimed + 1] = memberOf(r.lane, r.visible, r.field)
+    end
     move(changes, r.lane .. '\0' .. tenant, r.state, 0)
   end
   goneNumbers[#goneNumbers + 1] = number
@@ -114,7 +121,7 @@ local function visit(entries, f)
 end
 
 if mode == 'all' then
-  local list = KEYS[15]
+  local list = KEYS[17]
   local entries = call('LRANGE', list, 0, limit - 1)
   local passed = visit(entries, function(entry, number, head, found)
     -- The entry of a delivery that was made later goes with its event.
@@ -247,8 +254,8 @@ end
 
 if mode ~= 'bodies' and events > 0 then
   trim(order, deadEntries)
-  for i = 1, tenantCount do trim(KEYS[14 + i], deadEntries) end
-  for i = 15 + tenantCount, #KEYS, 2 do
+  for i = 1, tenantCount do trim(KEYS[16 + i], deadEntries) end
+  for i = 17 + tenantCount, #KEYS, 2 do
     trim(KEYS[i], outdated)
     trim(KEYS[i + 1], deadEntries)
   end

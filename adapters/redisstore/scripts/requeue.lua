@@ -4,14 +4,16 @@
 -- KEYS[1]  meta
 -- KEYS[2]  rows            hash: field -> row
 -- KEYS[3]  timed           sorted set: lane\0visible field
--- KEYS[4]  counts          hash: state lane\0tenant -> number
--- KEYS[5]  lanes           sorted set: lane\0tenant with pending deliveries
--- KEYS[6]  tenants         sorted set: tenant\0lane with deliveries
--- KEYS[7]  open            hash: n -> number of pending deliveries, tenant
--- KEYS[8]  heads           hash: n -> head
--- KEYS[9]  bodies          hash: n -> body
--- KEYS[10] order           list: n, or created and field, in the order of creation
--- KEYS[11...]              for each item with a lane: the order list of its tenant
+-- KEYS[4]  held            sorted set: lane\0until claimed
+-- KEYS[5]  leases          hash: the same -> how many are left, fields
+-- KEYS[6]  counts          hash: state lane\0tenant -> number
+-- KEYS[7]  lanes           sorted set: lane\0tenant with pending deliveries
+-- KEYS[8]  tenants         sorted set: tenant\0lane with deliveries
+-- KEYS[9]  open            hash: n -> number of pending deliveries, tenant
+-- KEYS[10] heads           hash: n -> head
+-- KEYS[11] bodies          hash: n -> body
+-- KEYS[12] order           list: n, or created and field, in the order of creation
+-- KEYS[13...]              for each item with a lane: the order list of its tenant
 --                          and the history list of the lane
 -- ARGV[1]  1: change nothing, only tell
 -- ARGV[2...] for each item: a field or n in 7 bytes, the tenant, the states to
@@ -19,8 +21,9 @@
 --          '' if the item is a field
 --
 -- Returns {result, field, lane, state before} for each item, one after another.
-local meta, rows, timed, counts, lanes, tenants = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local open, heads, bodies, order = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local meta, rows, timed, held, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local counts, lanes, tenants = KEYS[6], KEYS[7], KEYS[8]
+local open, heads, bodies, order = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local dry = ARGV[1] == '1'
 local now, last = clock(meta)
 local created = now > last and now or last + 1
@@ -58,8 +61,14 @@ local function touch(r)
   end
 end
 
+-- remember keeps how a pending row is queued before it is changed.
+local function remember(r)
+  if r.made or r.queued then return end
+  r.queued = { short = r.short, grouped = r.grouped, lane = r.lane, visible = r.visible, updated = r.updated, field = r.field }
+end
+
 local result = {}
-local nextKey = 10
+local nextKey = 12
 for a = 2, #ARGV, 4 do
   local number, tenant, only, lane = ARGV[a]:sub(1, 7), ARGV[a + 1], tonumber(ARGV[a + 2]), ARGV[a + 3]
   local tenantOrder, history
@@ -93,8 +102,8 @@ for a = 2, #ARGV, 4 do
       if r.state ~= 1 then
         move(changes, r.lane .. '\0' .. tenant, r.state, 1)
         if not r.sole then opened[number] = (opened[number] or 0) + 1 end
-      elseif not r.short and not r.made and not r.unqueued then
-        r.unqueued = memberOf(r.lane, r.visible, r.field)
+      else
+        remember(r)
       end
       r.state, r.claimed, r.short = 1, false, false
       r.token, r.tries, r.expiries, r.reason = r.token + 1, 0, 0, ''
@@ -110,9 +119,12 @@ for a = 2, #ARGV, 4 do
       if k >= 65535 then return redis.error_reply('TOOMANY an event can have 65535 deliveries') end
       local other = k == 1 and rowAt(number .. pack('>H', 0))
       if other and other.sole then -- not any more
+        if other.state == 1 then
+          remember(other)
+          opened[number] = (opened[number] or 0) + 1
+        end
         other.sole, other.short = false, false
         touch(other)
-        if other.state == 1 then opened[number] = (opened[number] or 0) + 1 end
       end
       headCache[number] = head:sub(1, 1) .. pack('>I3', k + 1) .. head:sub(5)
       r = { field = number .. pack('>H', k), n = 0, i = k, state = 1, extra = true, made = true, token = 1,
@@ -144,7 +156,7 @@ for _, o in ipairs(newOrder) do
   call('HSET', heads, o[5], headCache[o[5]])
 end
 for _, r in ipairs(touched) do
-  if r.unqueued then call('ZREM', timed, r.unqueued) end
+  if r.queued then unqueue(timed, held, leases, r.queued) end
   call('HSET', rows, r.field, writeRow(r))
   if r.state == 1 then call('ZADD', timed, 0, memberOf(r.lane, r.visible, r.field)) end
 end

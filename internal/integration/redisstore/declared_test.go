@@ -97,7 +97,7 @@ func TestScriptsTouchDeclaredKeys(t *testing.T) {
 			continue
 		}
 		switch name := strings.ToLower(words[0]); {
-		case strings.Contains(line, last):
+		case name == "echo" && slices.Contains(words, last):
 			if scripts < 40 || calls < 200 {
 				t.Errorf("saw %d scripts and %d calls; the test did not test", scripts, calls)
 			}

@@ -33,7 +33,12 @@ func inserted(t *testing.T, s store.Store, name string, n int) {
 
 func claimed(t *testing.T, s store.Store, n int) []store.Claimed {
 	t.Helper()
-	p := store.ClaimParams{Max: n, Lease: time.Hour}
+	return claimedFor(t, s, n, time.Hour)
+}
+
+func claimedFor(t *testing.T, s store.Store, n int, lease time.Duration) []store.Claimed {
+	t.Helper()
+	p := store.ClaimParams{Max: n, Lease: lease}
 	for i := range benchLanes {
 		p.Lanes = append(p.Lanes, store.Lane{ID: fmt.Sprint("ep_", i), N: n})
 	}
@@ -252,10 +257,13 @@ func TestMissingQueues(t *testing.T) {
 				t.Fatal(r, err)
 			}
 		}
+		if c := claimedFor(t, s, 60, 100*time.Millisecond); len(c) != 60 { // some are leased, several of a lane
+			t.Fatalf("claimed %d", len(c))
+		}
 		keys := keysOf(t, client, prefix)
 		removed := 0
 		for _, key := range keys {
-			if strings.Contains(key, "}fresh:") || strings.HasSuffix(key, "}timed") || strings.HasSuffix(key, "}lanes") {
+			if strings.Contains(key, "}fresh:") || strings.HasSuffix(key, "}timed") || strings.HasSuffix(key, "}held") || strings.HasSuffix(key, "}lanes") {
 				removed++
 				if err := client.Del(t.Context(), key).Err(); err != nil {
 					t.Fatal(err)
