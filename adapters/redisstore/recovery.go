@@ -89,7 +89,7 @@ func (s *Store) Requeue(ctx context.Context, p store.RequeueParams) ([]store.Req
 		k, r := s.shards[to.shard], &requests[to.shard]
 		if r.script == nil {
 			*r = request{requeueScript, []string{
-				k.meta, k.rows, k.timed, k.held, k.leases, k.counts, k.lanes, k.tenants, k.open, k.heads, k.bodies, k.order,
+				k.meta, k.rows, k.timed, k.held, k.leases, k.counts, k.lanes, k.tenants, k.open, k.heads, k.bodies, k.order, k.attempts,
 			}, []any{dry}}
 		}
 		only := 0

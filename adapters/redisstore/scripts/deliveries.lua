@@ -27,7 +27,7 @@ local function add(f, raw, head)
   local _, _, t, id, ty = unpackBytes(HEAD, head)
   if eventType ~= '' and ty ~= eventType or oneTenant and t ~= tenant then return end
   local n = #result
-  result[n + 1], result[n + 2], result[n + 3], result[n + 4], result[n + 5] = f, raw, t, id, ty
+  result[n + 1], result[n + 2], result[n + 3], result[n + 4], result[n + 5] = f, apart(raw), t, id, ty
 end
 
 local at = lowerBound(order, before + (index > 0 and 1 or 0)) - 1

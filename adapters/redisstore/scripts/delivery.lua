@@ -14,11 +14,12 @@ if not head then return 0 end
 if #ARGV[1] == 9 then
   local raw = call('HGET', KEYS[2], ARGV[1])
   if not raw then return 0 end
-  local result = { head, ARGV[1], raw }
+  local result = { head, ARGV[1], (apart(raw)) }
   if ARGV[2] == '1' then
-    local fields = {}
-    for i = 1, readRow(ARGV[1], raw).attempts do fields[i] = ARGV[1] .. pack('>I3', i) end
+    local r, fields = readRow(ARGV[1], raw), {}
+    for i = 1, r.attempts - (r.last and 1 or 0) do fields[i] = ARGV[1] .. pack('>I3', i) end
     for i, a in ipairs(hmget(KEYS[3], fields)) do result[i + 3] = a end
+    result[#fields + 4] = r.last
   end
   return result
 end
@@ -27,7 +28,7 @@ for i = 0, unpackBytes('>I3', head, 2) - 1 do fields[i + 1] = number .. pack('>H
 for i, raw in ipairs(hmget(KEYS[2], fields)) do
   if raw then
     result[#result + 1] = fields[i]
-    result[#result + 1] = raw
+    result[#result + 1] = apart(raw)
   end
 end
 return result

@@ -18,8 +18,10 @@ local FOREVER = 9007199254740991
 -- to settle it takes no look at the event. An EXTRA row was made by a requeue and
 -- ends with its own time of creation in 7 bytes. A GROUPED row is pending, and one of
 -- several of its lane that a claim took together: they share one entry in the set
--- held, and one in the hash leases.
-local CLAIMED, SOLE, EXTRA, SHORT, GROUPED = 8, 16, 32, 64, 128
+-- held, and one in the hash leases. On a row that is not pending the same bit is
+-- LAST: it carries its last attempt behind all else, unless that is large, and the
+-- length of it in 3 bytes. All other attempts are in a hash.
+local CLAIMED, SOLE, EXTRA, SHORT, GROUPED, LAST = 8, 16, 32, 64, 128, 128
 
 -- The states as they begin the names of counts.
 local STATES = { '1', '2', '3', '4' }
@@ -71,13 +73,22 @@ local function laneOf(raw)
   return raw:sub(at + 1, at + raw:byte(at))
 end
 
+-- apart returns a row without the attempt that it may carry, and that.
+local function apart(raw)
+  local flags = raw:byte(1)
+  if band(flags, 7) == 1 or band(flags, LAST) == 0 then return raw end
+  local len = unpackBytes('>I3', raw, #raw - 2)
+  return raw:sub(1, -4 - len), raw:sub(-3 - len, -4)
+end
+
 -- A row as a table, for scripts whose speed does not matter.
 local function readRow(f, raw)
   local n, i = unpackBytes('>I7H', f)
-  local flags = raw:byte(1)
-  local r = { field = f, n = n, i = i, state = band(flags, 7), short = band(flags, SHORT) ~= 0 }
+  local flags, last = raw:byte(1), nil
+  raw, last = apart(raw)
+  local r = { field = f, n = n, i = i, last = last, state = band(flags, 7), short = band(flags, SHORT) ~= 0 }
   r.claimed, r.extra, r.sole = band(flags, CLAIMED) ~= 0, band(flags, EXTRA) ~= 0, band(flags, SOLE) ~= 0
-  r.grouped = band(flags, GROUPED) ~= 0
+  r.grouped = r.state == 1 and band(flags, GROUPED) ~= 0
   if r.sole then r.tenant = raw:sub(-2 - unpackBytes('>H', raw, #raw - 1), -3) end
   if r.short then
     r.token, r.attempts, r.tries, r.expiries, r.interrupted, r.status = 1, 0, 0, 0, 0, 0
@@ -107,6 +118,10 @@ local function writeRow(r)
   if r.sole then
     flags = flags + SOLE
     rest = r.tenant .. pack('>H', #r.tenant)
+  end
+  if r.last then
+    flags = flags + LAST
+    rest = rest .. r.last .. pack('>I3', #r.last)
   end
   return pack(ROW, flags, r.token, r.attempts, r.tries, r.expiries, r.interrupted, r.status,
     r.visible, r.updated, r.delivered, #r.reason, r.reason, #r.lane, r.lane, r.base) .. r.map .. rest

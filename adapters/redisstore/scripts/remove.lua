@@ -42,12 +42,13 @@ call('HDEL', meta, '') -- see claim
 local events, more, foreign = 0, 0, {}
 local changes = tally()
 -- What is to be deleted or rewritten, so that each is one call.
-local goneRows, goneAttempts, goneTimed, goneNumbers, goneIds, cutAttempts, emptied = {}, {}, {}, {}, {}, {}, {}
+local goneRows, goneAttempts, goneTimed, goneNumbers, goneIds, cutAttempts, cutRows, emptied = {}, {}, {}, {}, {}, {}, {}, {}
 local removed = {}
 
--- attemptsOf adds the names of a row's attempts to a list.
+-- attemptsOf adds the names of a row's attempts to a list, but for the one that it
+-- carries.
 local function attemptsOf(r, list)
-  for i = 1, r.attempts do list[#list + 1] = r.field .. pack('>I3', i) end
+  for i = 1, r.attempts - (r.last and 1 or 0) do list[#list + 1] = r.field .. pack('>I3', i) end
   return list
 end
 
@@ -76,16 +77,26 @@ local function removeEvent(number, tenant, id, found)
   removed[number] = true
 end
 
+-- cut takes the body off an attempt.
+local function cut(attempt)
+  local flags, len = unpackBytes('>BI4', attempt)
+  return string.char(band(flags, 251)) .. attempt:sub(2, 5 + len)
+end
+
 local function emptyEvent(number, found)
   emptied[#emptied + 1] = number
   for _, r in ipairs(found) do
     local fields = attemptsOf(r, {})
     for i, a in ipairs(hmget(attemptsKey, fields)) do
       if a then
-        local flags, len = unpackBytes('>BI4', a)
         cutAttempts[#cutAttempts + 1] = fields[i]
-        cutAttempts[#cutAttempts + 1] = string.char(band(flags, 251)) .. a:sub(2, 5 + len)
+        cutAttempts[#cutAttempts + 1] = cut(a)
       end
+    end
+    if r.last then
+      r.last = cut(r.last)
+      cutRows[#cutRows + 1] = r.field
+      cutRows[#cutRows + 1] = writeRow(r)
     end
   end
 end
@@ -201,6 +212,7 @@ else
 end
 each('HDEL', bodies, emptied, 4000)
 each('HSET', attemptsKey, cutAttempts, 1000)
+each('HSET', rows, cutRows, 1000)
 each('HDEL', attemptsKey, goneAttempts, 4000)
 each('ZREM', timed, goneTimed, 4000)
 each('HDEL', rows, goneRows, 4000)

@@ -13,7 +13,8 @@
 -- KEYS[10] heads           hash: n -> head
 -- KEYS[11] bodies          hash: n -> body
 -- KEYS[12] order           list: n, or created and field, in the order of creation
--- KEYS[13...]              for each item with a lane: the order list of its tenant
+-- KEYS[13] attempts        hash: field, number in 3 bytes -> attempt
+-- KEYS[14...]              for each item with a lane: the order list of its tenant
 --                          and the history list of the lane
 -- ARGV[1]  1: change nothing, only tell
 -- ARGV[2...] for each item: a field or n in 7 bytes, the tenant, the states to
@@ -23,7 +24,7 @@
 -- Returns {result, field, lane, state before} for each item, one after another.
 local meta, rows, timed, held, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local counts, lanes, tenants = KEYS[6], KEYS[7], KEYS[8]
-local open, heads, bodies, order = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local open, heads, bodies, order, attemptsKey = KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local dry = ARGV[1] == '1'
 local now, last = clock(meta)
 local created = now > last and now or last + 1
@@ -68,7 +69,7 @@ local function remember(r)
 end
 
 local result = {}
-local nextKey = 12
+local nextKey = 13
 for a = 2, #ARGV, 4 do
   local number, tenant, only, lane = ARGV[a]:sub(1, 7), ARGV[a + 1], tonumber(ARGV[a + 2]), ARGV[a + 3]
   local tenantOrder, history
@@ -156,6 +157,10 @@ for _, o in ipairs(newOrder) do
   call('HSET', heads, o[5], headCache[o[5]])
 end
 for _, r in ipairs(touched) do
+  if r.last and r.state == 1 then
+    call('HSET', attemptsKey, r.field .. pack('>I3', r.attempts), r.last)
+    r.last = nil
+  end
   if r.queued then unqueue(timed, held, leases, r.queued) end
   call('HSET', rows, r.field, writeRow(r))
   if r.state == 1 then call('ZADD', timed, 0, memberOf(r.lane, r.visible, r.field)) end

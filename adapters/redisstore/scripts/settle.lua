@@ -27,11 +27,15 @@ local current = hmget(rows, fields)
 local latest = {}
 for o = 1, n do latest[fields[o]] = current[o] end
 
+-- A row may carry an attempt of so many bytes; it is read with every list.
+local SMALL = 1024
+
 -- outcomeOf judges an outcome, given a row and what the outcome says beside its
 -- field. It returns a table with the fate; and if that is 0, the new row, and what
 -- has to be done besides.
 local function outcomeOf(raw, said)
   if not raw or band(raw:byte(1), SHORT) ~= 0 then return { fate = '\1' } end
+  raw = apart(raw)
   local wantToken, newState, kind, delay, newStatus, newReason = unpackBytes('>I4BBI7HBc0', said)
   local flags, token, attempts, tries, expiries, interrupted, status, visible, _, delivered, reason, lane, base, at = unpackBytes(ROW, raw)
   -- What a row ends with: the time of creation, or the tenant.
@@ -81,6 +85,7 @@ local function outcomeOf(raw, said)
   end
   r.row = pack(ROW, band(flags, EXTRA + SOLE) + newState, token, attempts, tries, expiries, interrupted, status, r.again or 0, now,
     delivered, #reason, reason, #lane, lane, base) .. map .. rest
+  r.carrier = string.char(r.row:byte(1) + LAST) .. r.row:sub(2)
   return r
 end
 
@@ -104,7 +109,16 @@ for o = 1, n do
   end
   fates[o] = r.fate
   if r.row then
-    latest[f] = r.row
+    local attempt = r.attempt and ARGV[2 * o]
+    if attempt and not r.again and #attempt <= SMALL then
+      latest[f] = r.carrier .. attempt .. pack('>I3', #attempt)
+    else
+      latest[f] = r.row
+      if attempt then
+        newAttempts[#newAttempts + 1] = f .. r.attempt
+        newAttempts[#newAttempts + 1] = attempt
+      end
+    end
     if not changed[f] then
       changed[f] = true
       order[#order + 1] = f
@@ -114,10 +128,6 @@ for o = 1, n do
     else
       if not left[r.lease] then leaseNames[#leaseNames + 1] = r.lease end
       left[r.lease] = (left[r.lease] or 0) + 1
-    end
-    if r.attempt then
-      newAttempts[#newAttempts + 1] = f .. r.attempt
-      newAttempts[#newAttempts + 1] = ARGV[2 * o]
     end
     local number = f:sub(1, 7)
     if r.again then
