@@ -28,6 +28,8 @@ const (
 // asynqQueue is asynq on Redis: a task for each delivery, whose handler signs
 // and posts the body that the task holds.
 type asynqQueue struct {
+	// several servers share the process, instead of one.
+	several   bool
 	setupInfo setup
 	redis     redis.UniversalClient
 	poster    *poster
@@ -119,13 +121,16 @@ func (q *asynqQueue) enqueue(ctx context.Context, t asynqPayload) error {
 	return nil
 }
 
-// start runs several servers that share the workers out: each fetches one task
-// after another, so that one alone waits for Redis much of the time.
+// start runs one server, or several that share the workers out: each fetches one
+// task after another, so that one alone waits for Redis much of the time.
 func (q *asynqQueue) start(context.Context) error {
-	r := q.setupInfo.Rivals
-	for range r.AsynqServers {
+	r, servers := q.setupInfo.Rivals, 1
+	if q.several {
+		servers = r.AsynqServers
+	}
+	for range servers {
 		srv := asynq.NewServerFromRedisClient(q.redis, asynq.Config{
-			Concurrency:       r.AsynqWorkers / r.AsynqServers,
+			Concurrency:       r.AsynqWorkers / servers,
 			TaskCheckInterval: asynqCheck,
 			LogLevel:          asynq.FatalLevel,
 		})

@@ -168,8 +168,8 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 	}
 	fs.StringVar(&c.Dir, "dir", c.Dir, "`directory` for the files of SQLite, on a disk")
 	fs.IntVar(&c.Rivals.RiverWorkers, "river-workers", c.Rivals.RiverWorkers, "River's MaxWorkers")
-	fs.IntVar(&c.Rivals.AsynqWorkers, "asynq-workers", c.Rivals.AsynqWorkers, "asynq's Concurrency, over all servers")
-	fs.IntVar(&c.Rivals.AsynqServers, "asynq-servers", c.Rivals.AsynqServers, "asynq's servers in the process")
+	fs.IntVar(&c.Rivals.AsynqWorkers, "asynq-workers", c.Rivals.AsynqWorkers, "asynq's Concurrency, over all its servers")
+	fs.IntVar(&c.Rivals.AsynqServers, "asynq-servers", c.Rivals.AsynqServers, "servers in the process of "+asynqServersName)
 	fs.IntVar(&c.Rivals.RiverConns, "river-conns", c.Rivals.RiverConns, "connections of River's pool")
 	fs.IntVar(&c.Deliveries, "n", c.Deliveries, "deliveries of one drain or publish run of the fastest; the others make their share of it")
 	fs.IntVar(&c.InFlight, "inflight", c.InFlight, "requests under way at once")

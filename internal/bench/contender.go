@@ -92,7 +92,9 @@ const (
 	redisName        = postriderPrefix + "redis"
 	redisClusterName = postriderPrefix + "redis-cluster"
 	riverName        = "river-postgres"
+	riverSmallName   = riverName + "-small"
 	asynqName        = "asynq"
+	asynqServersName = asynqName + "-servers"
 )
 
 var entrants = []entrant{
@@ -102,11 +104,13 @@ var entrants = []entrant{
 	{sqliteFullName, fileServer, 0.5, postriderOn(sqliteFullName)},
 	{postgresName, postgresServer, 0.5, postriderOn(postgresName)},
 	{riverName, postgresServer, 0.125, func() contender { return &queued{queue: &riverQueue{}} }},
+	{riverSmallName, postgresServer, 0.125, func() contender { return &queued{queue: &riverQueue{small: true}} }},
 	{mysqlName, mysqlServer, 0.2, postriderOn(mysqlName)},
 	{mariadbName, mariadbServer, 0.2, postriderOn(mariadbName)},
 	{redisName, redisServer, 0.75, postriderOn(redisName)},
 	{redisClusterName, redisClusterServer, 0.75, postriderOn(redisClusterName)},
-	{asynqName, redisServer, 0.15, func() contender { return &queued{queue: &asynqQueue{}} }},
+	{asynqName, redisServer, 0.12, func() contender { return &queued{queue: &asynqQueue{}} }},
+	{asynqServersName, redisServer, 0.15, func() contender { return &queued{queue: &asynqQueue{several: true}} }},
 }
 
 func postriderOn(name string) func() contender {

@@ -41,7 +41,7 @@ var groups = []group{
 		{scenarioMemory, nil, []string{memoryName}},
 	}},
 	{postgresGroup, []step{
-		{scenarioDrain, nil, []string{rawName, postgresName, riverName}},
+		{scenarioDrain, nil, []string{rawName, postgresName, riverName, riverSmallName}},
 		{scenarioPublish, nil, []string{rawName, postgresName}},
 		{scenarioBatch, nil, []string{postgresName, riverName}},
 		{scenarioRemote, nil, []string{postgresName, riverName}},
@@ -56,9 +56,9 @@ var groups = []group{
 		{scenarioClaim, []string{variantPending}, []string{mysqlName, mariadbName}},
 	}},
 	{redisGroup, []step{
-		{scenarioDrain, nil, []string{rawName, redisName, asynqName}},
+		{scenarioDrain, nil, []string{rawName, redisName, asynqName, asynqServersName}},
 		{scenarioPublish, nil, []string{rawName, redisName}},
-		{scenarioRemote, nil, []string{redisName, asynqName}},
+		{scenarioRemote, nil, []string{redisName, asynqName, asynqServersName}},
 		{scenarioStore, []string{variantSmall}, []string{redisName, redisClusterName}},
 		{scenarioStore, []string{variantBig}, []string{redisName}},
 	}},

@@ -179,6 +179,8 @@ func gates(b *bytes.Buffer, vs []verdict) {
 		}
 		word := "**missed**"
 		switch {
+		case v.Gate == 0:
+			bound, word = "", "told"
 		case v.AimHeld:
 			word = "held"
 		case v.Held:

@@ -30,6 +30,8 @@ const (
 // riverQueue is River on Postgres: a job for each delivery, whose handler signs
 // and posts the body that the job holds.
 type riverQueue struct {
+	// small has as many workers as the base has requests under way.
+	small     bool
 	setupInfo setup
 	pool      *pgxpool.Pool
 	poster    *poster
@@ -73,7 +75,11 @@ func (q *riverQueue) setup(ctx context.Context, s setup) ([][]byte, error) {
 	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return nil, err
 	}
-	q.poster = newPoster(s, s.Rivals.RiverWorkers)
+	jobs := s.Rivals.RiverWorkers
+	if q.small {
+		jobs = s.InFlight
+	}
+	q.poster = newPoster(s, jobs)
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &riverWorker{poster: q.poster})
 	q.client, err = river.NewClient(riverpgxv5.New(q.pool), &river.Config{
@@ -82,7 +88,7 @@ func (q *riverQueue) setup(ctx context.Context, s setup) ([][]byte, error) {
 		// No deadline: the base has none, and a timer for each job costs.
 		JobTimeout: -1,
 		Logger:     slog.New(slog.DiscardHandler),
-		Queues:     map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: s.Rivals.RiverWorkers}},
+		Queues:     map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: jobs}},
 		Workers:    workers,
 	})
 	return q.poster.keys, err

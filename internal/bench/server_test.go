@@ -86,7 +86,7 @@ func TestMeasureOnServers(t *testing.T) {
 	requireDocker(t)
 	cfg := tiny()
 	cfg.Deliveries = 1000
-	cfg.Contenders = []string{riverName, asynqName}
+	cfg.Contenders = []string{riverName, riverSmallName, asynqName, asynqServersName}
 	for name := range openers {
 		if name != memoryName {
 			cfg.Contenders = append(cfg.Contenders, name)
