@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/postrider/postrider/store"
@@ -22,6 +23,11 @@ const (
 // store, because a call costs a store far more than an event does. Nobody waits
 // while few publish: gatherWidth calls go on as they come. Those that have to
 // wait meanwhile go together, as soon as one of these has ended.
+//
+// Events whose ids the hosts have chosen never wait for others, nor others for
+// them: an insert of such an id may have to wait until another transaction that
+// has inserted it ends, and that can be one that a host keeps open while it
+// publishes.
 type gather struct {
 	store.Writer
 
@@ -46,7 +52,7 @@ var errAlone = errors.New("the events that were inserted together could not be")
 
 // Insert implements [store.Writer].
 func (g *gather) Insert(ctx context.Context, events []store.NewEvent) ([]store.Inserted, error) {
-	if len(events) >= gatherEvents/4 {
+	if len(events) >= gatherEvents/4 || slices.ContainsFunc(events, chosen) {
 		return g.Writer.Insert(ctx, events)
 	}
 	p := &publication{events: events}
@@ -74,6 +80,10 @@ func (g *gather) Insert(ctx context.Context, events []store.NewEvent) ([]store.I
 	}
 	return p.inserted, p.err
 }
+
+// chosen tells whether an event's id is the host's or follows from a key: only then
+// it has a digest.
+func chosen(e store.NewEvent) bool { return len(e.Event.Digest) > 0 }
 
 // begin tells whether a caller may insert at once, and queues it otherwise.
 func (g *gather) begin(p *publication) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -130,6 +131,35 @@ func TestGather(t *testing.T) {
 		if panicked != 1 {
 			t.Errorf("%d callers met the panic: want the one that made the call", panicked)
 		}
+	})
+
+	// An id that was chosen may make the store wait for another transaction.
+	t.Run("ChosenIDsKeepNobodyWaiting", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := slowWriter{room: make(chan struct{})}
+			g := &gather{Writer: &w}
+			var wg sync.WaitGroup
+			insert := func(id string, digest []byte) {
+				wg.Go(func() {
+					if _, err := g.Insert(t.Context(), []store.NewEvent{{Event: store.Event{ID: id, Digest: digest}}}); err != nil {
+						t.Error(err)
+					}
+				})
+				synctest.Wait()
+			}
+			for _, id := range []string{"a", "b", "c"} {
+				insert(id, []byte("digest"))
+			}
+			insert("d", nil)
+			insert("e", nil)
+			insert("f", nil) // waits for d or e
+			insert("g", []byte("digest"))
+			if want := [][]string{{"a"}, {"b"}, {"c"}, {"d"}, {"e"}, {"g"}}; !reflect.DeepEqual(w.calls, want) {
+				t.Errorf("under way are %v, want %v", w.calls, want)
+			}
+			close(w.room)
+			wg.Wait()
+		})
 	})
 
 	t.Run("ManyAtOnceGoAlone", func(t *testing.T) {
