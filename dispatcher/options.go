@@ -112,7 +112,9 @@ func WithMaxRetryAfter(d time.Duration) Option { return func(c *config) { c.maxR
 // WithConcurrency sets how many attempts this engine makes at once. Attempts
 // that have been under way for longer than [WithSlowAfter] count apart, up to
 // eight times as many, so that receivers which hang take no place from others.
-// Default: 128.
+// Starts are spaced: of attempts that have not ended, 16 for each processor
+// began within the last 2 ms at most. On durable stores more than the default
+// make claims larger. Default: 128.
 func WithConcurrency(n int) Option { return func(c *config) { c.concurrency = n } }
 
 // WithMaxInFlight sets how many attempts this engine makes at once to one

@@ -38,8 +38,9 @@ var (
 	_ store.Notifier = (*Store)(nil)
 )
 
-// format numbers the layout of the records.
-const format = 1
+// format numbers the layout of the records. Two that differ do not work on one
+// store.
+const format = 2
 
 // New opens the store that a client leads to, or founds it. It checks that Redis
 // is one that keeps what it acknowledges, see [WithBestEffort], and starts
