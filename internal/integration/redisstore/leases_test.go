@@ -104,4 +104,6 @@ func TestSharedLeases(t *testing.T) {
 	}
 }
 
-func isLease(key string) bool { return strings.HasSuffix(key, "}held") || strings.HasSuffix(key, "}leases") }
+func isLease(key string) bool {
+	return strings.HasSuffix(key, "}held") || strings.HasSuffix(key, "}leases")
+}
