@@ -13,6 +13,7 @@
 local now = clock(KEYS[1])
 local version = hmget(KEYS[5], ARGV)
 for l = 1, #ARGV do version[l] = version[l] or '' end
+local held = call('EXISTS', KEYS[4]) == 1 and KEYS[4] or nil
 local result = { now, version }
-for l, lane in ipairs(ARGV) do result[l + 2] = headOf(KEYS[3], KEYS[4], KEYS[2], KEYS[5 + l], lane) end
+for l, lane in ipairs(ARGV) do result[l + 2] = headOf(KEYS[3], held, KEYS[2], KEYS[5 + l], lane) end
 return result

@@ -28,6 +28,7 @@ local horizon = now + tonumber(ARGV[3])
 local names = {}
 for l = 1, (#ARGV - 3) / 2 do names[l] = ARGV[2 * l + 2] end
 local version = hmget(versions, names)
+if call('EXISTS', held) == 0 then held = nil end
 for l = 1, #names do version[l] = version[l] or '' end
 local result = { now, measure and 1 or 0, version }
 
@@ -75,7 +76,7 @@ end
 
 for l, lane in ipairs(names) do
   local list = KEYS[7 + l]
-  local lease = dissolve(rows, timed, held, leases, lane, horizon)
+  local lease = held and dissolve(rows, timed, held, leases, lane, horizon)
   local first = headOf(timed, held, rows, list, lane) -- drops what is outdated in front
   if first == 0 or first > horizon then
     result[l + 3] = { first, 0, '', {} }

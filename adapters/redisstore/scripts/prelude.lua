@@ -197,10 +197,11 @@ local function dissolve(rows, timed, held, leases, lane, at)
 end
 
 -- headOf returns the earliest time at which a lane has work in this shard, 0 if
--- it has none. Entries of the list that are not of use any more are dropped.
+-- it has none; held may be nil if nothing is there. Entries of the list that are not of use any more are dropped.
 local function headOf(timed, held, rows, list, lane)
   local _, first = firstOf(timed, lane)
-  local _, lease = firstOf(held, lane)
+  local _, lease
+  if held then _, lease = firstOf(held, lane) end
   if lease and (not first or lease < first) then first = lease end
   first = first or 0
   for _ = 1, 10 do
