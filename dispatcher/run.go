@@ -148,12 +148,13 @@ func (r *run) stop(ctx context.Context) error {
 }
 
 // newStoreBackoff spaces repeated calls to a store that fails: from 100 ms to
-// 5 s with jitter, without an end.
+// 2 s with jitter, without an end: a store that is back is found soon, and one that
+// is away is not hurried.
 func newStoreBackoff() *backoff.ExponentialBackOff {
 	return backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(100*time.Millisecond),
 		backoff.WithMultiplier(2),
-		backoff.WithMaxInterval(5*time.Second),
+		backoff.WithMaxInterval(2*time.Second),
 		backoff.WithRandomizationFactor(0.3),
 		backoff.WithMaxElapsedTime(0),
 	)
@@ -161,7 +162,7 @@ func newStoreBackoff() *backoff.ExponentialBackOff {
 
 // storeFailed reports a failed call and returns how long to wait.
 func (e *Engine) storeFailed(ctx context.Context, operation string, err error, b *backoff.ExponentialBackOff) time.Duration {
-	wait := min(b.NextBackOff(), 5*time.Second)
+	wait := min(b.NextBackOff(), 2*time.Second)
 	e.cfg.logger.ErrorContext(ctx, "store call failed", "operation", operation, "error", err, "again_in", wait)
 	e.observers.storeFailed(ctx, operation, err)
 	return wait

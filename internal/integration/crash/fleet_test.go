@@ -234,9 +234,20 @@ func (f *fleet) publish(ctx context.Context, deliveries, ahead int) error {
 // reach waits until the receiver has taken a number of deliveries.
 func (f *fleet) reach(deliveries int, within time.Duration) {
 	f.t.Helper()
+	f.reachOf(f.receiver.distinct, deliveries, within)
+}
+
+// reachFrom waits until it has taken a number of them from one process.
+func (f *fleet) reachFrom(process string, deliveries int, within time.Duration) {
+	f.t.Helper()
+	f.reachOf(func() (int, <-chan struct{}) { return f.receiver.takenFrom(process) }, deliveries, within)
+}
+
+func (f *fleet) reachOf(count func() (int, <-chan struct{}), deliveries int, within time.Duration) {
+	f.t.Helper()
 	deadline := time.After(within)
 	for {
-		taken, progress := f.receiver.distinct()
+		taken, progress := count()
 		if taken >= deliveries {
 			return
 		}

@@ -80,6 +80,10 @@ func testOutages(t *testing.T, p place) {
 				f.during(o.brief, func() { o.do(t, f, proxy) })
 				taken, _ := f.receiver.distinct()
 				f.reach(taken+100, time.Minute)
+				// It is taken from one that works, not from one that still looks for it.
+				cut := f.processes[0].Name
+				own, _ := f.receiver.takenFrom(cut)
+				f.reachFrom(cut, own+1, time.Minute)
 			}
 			stop()
 			f.done(f.tuning.lease() + recoverWithin + 30*time.Second)

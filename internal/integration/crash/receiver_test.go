@@ -31,12 +31,13 @@ type receiver struct {
 	requests []*history.Request
 	seen     map[string]int // requests by delivery
 	taken    map[string]bool
-	progress chan struct{} // closed and made anew when one more delivery was taken
+	by       map[string]int // deliveries taken, by process
+	progress chan struct{}  // closed and made anew when one more delivery was taken
 }
 
 func newReceiver(t *testing.T) *receiver {
 	rc := &receiver{
-		secrets: map[string]signer.Secret{}, ids: map[string]string{}, seen: map[string]int{}, taken: map[string]bool{},
+		secrets: map[string]signer.Secret{}, ids: map[string]string{}, seen: map[string]int{}, taken: map[string]bool{}, by: map[string]int{},
 		progress: make(chan struct{}),
 	}
 	rc.server = httptest.NewServer(rc)
@@ -76,6 +77,8 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req.Status, req.Answered = status, time.Now()
 	if status == http.StatusOK && !rc.taken[id] {
 		rc.taken[id] = true
+		process, _, _ := strings.Cut(engine, ".")
+		rc.by[process]++
 		close(rc.progress)
 		rc.progress = make(chan struct{})
 	}
@@ -89,6 +92,13 @@ func (rc *receiver) distinct() (int, <-chan struct{}) {
 	rc.mu.Lock()
 	defer rc.mu.Unlock()
 	return len(rc.taken), rc.progress
+}
+
+// takenFrom counts the deliveries that a process made, in the same way.
+func (rc *receiver) takenFrom(process string) (int, <-chan struct{}) {
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
+	return rc.by[process], rc.progress
 }
 
 func (rc *receiver) log() []history.Request {
