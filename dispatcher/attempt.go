@@ -63,6 +63,7 @@ func (r *run) attempt(j *job, s *egress.Sender) {
 		return
 	}
 	a, result, how := e.send(r.ctx, s, t, j)
+	j.flight.took = a.Duration
 	e.lanes.finish(j.flight, how, time.Now())
 	if result.Code == CodeInterrupted {
 		r.settler.add(j, outcome{state: StatePending, reason: CodeInterrupted, attempt: a, free: true})

@@ -4,9 +4,13 @@ import "time"
 
 // flight is one attempt under way.
 type flight struct {
-	lane       *lane
-	class      class
-	start      time.Time
+	lane  *lane
+	class class
+	start time.Time
+	// quick: the endpoint has been seen to answer within a moment.
+	quick bool
+	// took is how long the attempt took; it is set before the flight ends.
+	took       time.Duration
 	prev, next *flight // in its flightList
 }
 

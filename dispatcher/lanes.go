@@ -79,6 +79,8 @@ type lane struct {
 	flying     int
 	// took is what the claim under way has brought.
 	took int
+	// least is how long its quickest attempts of late took.
+	least time.Duration
 }
 
 type lanePlace uint8
@@ -243,6 +245,25 @@ const (
 	landedSilent
 )
 
+// quickWithin is how soon a quick endpoint answers where nothing is in its way.
+const quickWithin = 2 * paceStep
+
+// leastMemory is how many attempts the least of their times is remembered for,
+// roughly.
+const leastMemory = 128
+
+// quick tells whether the endpoint has been seen to answer within a moment.
+func (l *lane) quick() bool { return l.least > 0 && l.least <= quickWithin }
+
+// answered notes how long an attempt took.
+func (l *lane) answered(took time.Duration) {
+	if l.least == 0 || took < l.least {
+		l.least = took
+	} else {
+		l.least += (took - l.least) / leastMemory
+	}
+}
+
 // finish ends a flight.
 func (s *lanes) finish(f *flight, how landing, now time.Time) {
 	s.mu.Lock()
@@ -258,8 +279,11 @@ func (s *lanes) finish(f *flight, how landing, now time.Time) {
 	case how == landedAnswered && l.limit < l.cap:
 		l.limit++ // one for each answer: doubles with every round
 	}
-	if how == landedAnswered && now.Sub(f.start) < s.slowAfter {
-		l.class = fast
+	if how == landedAnswered {
+		l.answered(f.took)
+		if now.Sub(f.start) < s.slowAfter {
+			l.class = fast
+		}
 	}
 	if l.place == placeNone {
 		s.put(l, now)

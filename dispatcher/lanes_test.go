@@ -281,3 +281,47 @@ func TestIdleLanesAreForgottenWhenThereAreMany(t *testing.T) {
 		t.Fatalf("%d lanes remembered", n)
 	}
 }
+
+func TestLanesKnowWhoIsQuick(t *testing.T) {
+	const slowNow = 20 * quickWithin
+	b := newBook(t, 10, 4)
+	answer := func(how landing, took time.Duration) (quick bool) {
+		t.Helper()
+		b.publish("a", 1)
+		b.claimAll()
+		f := b.flights["a"][0]
+		f.took = took
+		b.finish("a", how)
+		return f.quick
+	}
+	if answer(landedAnswered, slowNow) {
+		t.Error("an endpoint that has not answered counts as quick")
+	}
+	if answer(landedAnswered, quickWithin) {
+		t.Error("an endpoint that took its time counts as quick")
+	}
+	if !answer(landedSilent, slowNow) {
+		t.Error("an endpoint that answered soon does not count as quick")
+	}
+	if !answer(landedUnsent, 0) || !answer(landedAnswered, slowNow) {
+		t.Error("an endpoint is not quick any more because it did not answer once")
+	}
+	// It is forgotten after some hundred answers.
+	var n int
+	for n = 1; answer(landedAnswered, slowNow) && n < 1000; n++ {
+	}
+	if n > leastMemory {
+		t.Errorf("quick once, it still is after %d answers that took %v", n, slowNow)
+	}
+	// Among many that took their time, one in a while is enough.
+	answer(landedAnswered, quickWithin/2)
+	for n = range leastMemory {
+		took := 2 * quickWithin
+		if n%32 == 0 {
+			took = quickWithin / 2
+		}
+		if !answer(landedAnswered, took) {
+			t.Fatalf("not quick after %d answers, of which each 32nd was", n)
+		}
+	}
+}

@@ -113,8 +113,10 @@ func WithMaxRetryAfter(d time.Duration) Option { return func(c *config) { c.maxR
 // that have been under way for longer than [WithSlowAfter] count apart, up to
 // eight times as many, so that receivers which hang take no place from others.
 // Starts are spaced: of attempts that have not ended, 16 for each processor
-// began within the last 2 ms at most. On durable stores more than the default
-// make claims larger. Default: 128.
+// began within the last 2 ms at most; to endpoints that can answer within a few
+// milliseconds, within twice the time that such answers take at present, up to
+// 20 ms. On durable stores more than the default make claims larger. Default:
+// 128.
 func WithConcurrency(n int) Option { return func(c *config) { c.concurrency = n } }
 
 // WithMaxInFlight sets how many attempts this engine makes at once to one

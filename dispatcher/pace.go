@@ -7,10 +7,17 @@ import (
 )
 
 const (
-	// paceWidth is how many attempts, for each processor, may be young: begun
-	// within paceStep, and not ended.
+	// paceWidth is how many attempts, for each processor, may be young: begun a
+	// short while ago, and not ended.
 	paceWidth = 16
-	paceStep  = 2 * time.Millisecond
+	// paceStep is for how long an attempt is young, at least and, but for quick
+	// endpoints, at most.
+	paceStep = 2 * time.Millisecond
+	// paceMost bounds the same for quick endpoints.
+	paceMost = 10 * paceStep
+	// paceSamples is how many attempts the usual time of one is the mean of,
+	// roughly.
+	paceSamples = 64
 )
 
 // pace spaces the starts of attempts. A claim may bring hundreds, and begun at
@@ -19,6 +26,12 @@ const (
 // of a processor. So there are paceWidth young ones for each processor at most;
 // the others begin as those end, or grow old because their receivers take
 // longer, in which case more under way cost nothing.
+//
+// An endpoint that has been seen to answer within a moment takes longer because
+// this machine has too much to do, or because it has itself. In the first case it is
+// like that with all quick endpoints, and more under way would only be more in
+// each other's way: so attempts to them are young for twice as long as these
+// take at present.
 type pace struct {
 	width int
 	// begin starts an attempt.
@@ -27,9 +40,13 @@ type pace struct {
 	mu    sync.Mutex
 	young int
 	// begun are attempts in the order of their start, those that have ended
-	// meanwhile included; waiting are those that have not begun.
-	begun, waiting ring[*job]
-	timer          *time.Timer
+	// meanwhile included, apart for quick endpoints and others.
+	begun [2]ring[*job]
+	// waiting are those that have not begun.
+	waiting ring[*job]
+	// usual is how long attempts to quick endpoints take at present.
+	usual time.Duration
+	timer *time.Timer
 	// ringing: the timer is set.
 	ringing bool
 }
@@ -64,6 +81,9 @@ func (p *pace) done(j *job) (next *job) {
 		p.young--
 	}
 	now := time.Now()
+	if j.flight.quick {
+		p.usual += (now.Sub(j.begun) - p.usual) / paceSamples
+	}
 	p.age(now)
 	if p.waiting.len() == 0 || p.young >= p.width {
 		return nil
@@ -73,35 +93,51 @@ func (p *pace) done(j *job) (next *job) {
 	return next
 }
 
+// steps are for how long attempts are young, by the places in begun.
+func (p *pace) steps() [2]time.Duration {
+	return [2]time.Duration{paceStep, min(max(2*p.usual, paceStep), paceMost)}
+}
+
 // count counts an attempt that begins.
 func (p *pace) count(j *job, now time.Time) {
 	j.young, j.begun = true, now
 	p.young++
-	p.begun.push(j)
+	if j.flight.quick {
+		p.begun[1].push(j)
+	} else {
+		p.begun[0].push(j)
+	}
 }
 
 // age takes from the young ones what is not.
 func (p *pace) age(now time.Time) {
-	for p.begun.len() > 0 {
-		j := p.begun.first()
-		if j.young {
-			if now.Sub(j.begun) < paceStep {
-				return
+	for i, step := range p.steps() {
+		for begun := &p.begun[i]; begun.len() > 0; begun.pop() {
+			j := begun.first()
+			if !j.young {
+				continue
+			}
+			if now.Sub(j.begun) < step {
+				break
 			}
 			j.young = false
 			p.young--
 		}
-		p.begun.pop()
 	}
 }
 
-// ring sets the timer to when the oldest of the young ones is not young any more.
+// ring sets the timer to when the first of the young ones is not young any more.
 func (p *pace) ring(now time.Time) {
 	if p.ringing {
 		return
 	}
 	p.ringing = true
-	wait := p.begun.first().begun.Add(paceStep).Sub(now)
+	wait := paceMost
+	for i, step := range p.steps() {
+		if p.begun[i].len() > 0 {
+			wait = min(wait, p.begun[i].first().begun.Add(step).Sub(now))
+		}
+	}
 	if p.timer == nil {
 		p.timer = time.AfterFunc(wait, p.rang)
 		return
