@@ -69,6 +69,9 @@ func classify(err error) class {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return permanent
 	}
+	if errors.Is(err, errNotAsClaimed) {
+		return conflicted
+	}
 	if state := sqlState(err); state != "" {
 		return classifyState(state)
 	}

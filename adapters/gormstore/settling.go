@@ -31,6 +31,8 @@ type change struct {
 	attempt bool
 	free    bool
 	status  int
+	// token and attempts are what the delivery must have, if it was not read.
+	token, attempts int64
 }
 
 // changed is a delivery that is changed, and how long it rests if it stays
@@ -81,17 +83,29 @@ func (s *settling) decide() {
 		o := s.todo[s.next]
 		if o.Token > 0 && o.Token == int64(r.token) && store.State(r.state) == store.StatePending && r.hold != holdSettled { // #nosec G115 -- written by this package
 			o.applied = true
-			s.apply(o)
+			s.apply(o, change{})
 		} else {
 			o.repeated = wasSettled(o.Token, int64(r.token), int(r.hold), r.lost.String)
 		}
 	}
 }
 
-// apply notes what an outcome does.
-func (s *settling) apply(o *numbered) {
+// believe decides what becomes of the outcomes if their deliveries are as they were
+// claimed, which update finds out.
+func (s *settling) believe(rows []claimedRow) {
+	for i, o := range s.todo {
+		r := &rows[i]
+		s.row = heldRow{id: number(o.number), attempts: number(r.attempts), tenant: r.tenant, endpoint: r.endpoint}
+		o.applied = true
+		s.apply(o, change{token: r.token, attempts: r.attempts})
+	}
+}
+
+// apply notes what an outcome does, to a delivery of which k says what it must
+// have.
+func (s *settling) apply(o *numbered, k change) {
 	r := &s.row
-	k := change{state: o.State, reason: o.Reason}
+	k.state, k.reason = o.State, o.Reason
 	if o.State != store.StatePending {
 		d := store.Counts{Pending: -1}
 		*d.Of(o.State)++
@@ -105,7 +119,7 @@ func (s *settling) apply(o *numbered) {
 }
 
 // update changes the deliveries, those alike by one statement, which lists at most
-// so many.
+// so many. It returns errNotAsClaimed if one does not have what it must.
 func (s *settling) update(ctx context.Context, c conn, verb string, most int, now int64) error {
 	for k, list := range s.changes {
 		for len(list) > 0 {
@@ -123,8 +137,17 @@ func (s *settling) update(ctx context.Context, c conn, verb string, most int, no
 			for i := range size {
 				args = append(args, list[min(i, n-1)].id)
 			}
-			if _, err := c.exec(ctx, settleText(verb, c.s.dialect.release(), k.state, size), args...); err != nil {
+			text := settleText(verb, c.s.dialect.release(), k.state, size)
+			if k.token > 0 {
+				text += " AND token = ? AND attempts = ? AND " + statePending + " AND hold <> 2"
+				args = append(args, k.token, k.attempts)
+			}
+			changed, err := c.exec(ctx, text, args...)
+			if err != nil {
 				return err
+			}
+			if k.token > 0 && changed != int64(n) {
+				return errNotAsClaimed
 			}
 			list = list[n:]
 		}

@@ -86,7 +86,11 @@ func (q sqliteQueue) claim(ctx context.Context, c conn, p store.ClaimParams) (st
 	if err != nil {
 		return store.Batch{}, err
 	}
-	return t.batch(ctx, c, events)
+	b, err := t.batch(ctx, c, events)
+	if err == nil {
+		q.claimed.add(t.rows, &b)
+	}
+	return b, err
 }
 
 // sqliteFrontText tells of so many lanes when the first of their leases ends, and

@@ -29,15 +29,19 @@ func (q sqliteQueue) settle(ctx context.Context, c conn, outcomes []store.Outcom
 		return b.result(outcomes), nil
 	}
 	d := newSettling(b)
-	err = c.query(ctx, sqliteHeld, []any{numbersJSON(d.ids())}, func(rows *sql.Rows) error {
-		if err := rows.Scan(d.dest...); err != nil {
-			return err
+	if rows, ok := q.claimed.take(b.todo); ok {
+		d.believe(rows)
+	} else {
+		err := c.query(ctx, sqliteHeld, []any{numbersJSON(d.ids())}, func(rows *sql.Rows) error {
+			if err := rows.Scan(d.dest...); err != nil {
+				return err
+			}
+			d.decide()
+			return nil
+		})
+		if err != nil {
+			return store.SettleResult{}, err
 		}
-		d.decide()
-		return nil
-	})
-	if err != nil {
-		return store.SettleResult{}, err
 	}
 	if err := d.update(ctx, c, sqliteSettle, sqliteList, now); err != nil {
 		return store.SettleResult{}, err

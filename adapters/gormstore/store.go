@@ -23,7 +23,8 @@ type Store struct {
 	sql       statements
 	prepares  bool
 	stmts     preparedStatements
-	writes    writes // on SQLite
+	writes    writes      // on SQLite
+	claimed   claimedRows // on SQLite
 	lows      lows
 	schema    schemaState
 	snapshots snapshots

@@ -86,6 +86,23 @@ func operations(tb testing.TB, s *gormstore.Store) []operation {
 		lanes[i] = store.Lane{ID: fmt.Sprint("lane", i), N: 4}
 	}
 	hour := time.Hour
+	settle := func() error {
+		var outcomes []store.Outcome
+		for i, c := range claimed {
+			state := store.StateDelivered
+			if i%10 == 0 {
+				state = store.StateFailed
+			}
+			outcomes = append(outcomes, store.Outcome{
+				DeliveryID: c.Delivery.ID, Token: c.Delivery.Token, State: state, Attempt: &store.Attempt{Status: 200, Code: "ok", StartedAt: time.Now()},
+			})
+		}
+		r, err := s.Settle(ctx, outcomes)
+		if err == nil && len(r.Lost) > 0 {
+			err = fmt.Errorf("%d outcomes were lost", len(r.Lost))
+		}
+		return err
+	}
 	return []operation{
 		{"match", costLittle, func() error { return second(s.Match(ctx, "", []string{"invoice.paid", "a.b.c"})) }},
 		{"insert", costLittle, func() error {
@@ -112,23 +129,8 @@ func operations(tb testing.TB, s *gormstore.Store) []operation {
 		{"claim of a backlog", costLittle, func() error {
 			return second(s.Claim(ctx, store.ClaimParams{Lanes: []store.Lane{{ID: "saturated", N: 4}, {ID: "lane0", N: 4}}, Max: 60, Lease: hour}))
 		}},
-		{"settle", costLittle, func() error {
-			var outcomes []store.Outcome
-			for i, c := range claimed {
-				state := store.StateDelivered
-				if i%10 == 0 {
-					state = store.StateFailed
-				}
-				outcomes = append(outcomes, store.Outcome{
-					DeliveryID: c.Delivery.ID, Token: c.Delivery.Token, State: state, Attempt: &store.Attempt{Status: 200, Code: "ok", StartedAt: time.Now()},
-				})
-			}
-			r, err := s.Settle(ctx, outcomes)
-			if err == nil && len(r.Lost) > 0 {
-				err = fmt.Errorf("%d outcomes were lost", len(r.Lost))
-			}
-			return err
-		}},
+		{"settle", costLittle, settle},
+		{"settle again", costLittle, settle},
 		{"list", costPage, func() error {
 			p, err := s.Deliveries(ctx, store.DeliveryQuery{Scope: scope, Limit: 100})
 			if err == nil && len(p.Items) == 0 {

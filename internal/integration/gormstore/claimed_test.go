@@ -1,0 +1,106 @@
+package gormstore_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/postrider/postrider/store"
+)
+
+// TestWhatWasClaimedHereChangesElsewhere settles a batch in the process that claimed
+// it, while another has claimed or cancelled a part of it. A store may believe that
+// what it claimed is as it was, but must find out.
+func TestWhatWasClaimedHereChangesElsewhere(t *testing.T) {
+	each(t, func(t *testing.T, d database) {
+		h := newHost(t, d)
+		here := h.store(t, h.open(t, 2))
+		elsewhere := h.bare(t, h.open(t, 2))
+		newEndpoint(t, here, "ep")
+
+		outcomes := func(claimed []store.Claimed) (out []store.Outcome) {
+			for _, c := range claimed {
+				out = append(out, store.Outcome{
+					DeliveryID: c.Delivery.ID, Token: c.Delivery.Token, State: store.StateDelivered, Attempt: &store.Attempt{Status: 200, StartedAt: time.Now(), Code: "ok"},
+				})
+			}
+			return out
+		}
+		settle := func(s store.Store, outcomes []store.Outcome) []string {
+			t.Helper()
+			result, err := s.Settle(t.Context(), outcomes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			slices.Sort(result.Lost)
+			return result.Lost
+		}
+		for round, change := range []struct {
+			name string
+			call func(ids []string) (again []store.Claimed)
+		}{
+			{"nothing", func([]string) []store.Claimed { return nil }},
+			{"claimed", func(ids []string) (again []store.Claimed) {
+				ctx := within(t, 30*time.Second)
+				for len(again) < len(ids) { // their leases have run out, by the clock of the database
+					b, err := elsewhere.Claim(ctx, store.ClaimParams{Lanes: []store.Lane{{ID: "short", N: 10}}, Max: 10, Lease: time.Hour})
+					if err != nil {
+						t.Fatal(err)
+					}
+					again = append(again, b.Deliveries...)
+				}
+				return again
+			}},
+			{"cancelled", func(ids []string) []store.Claimed {
+				if _, err := elsewhere.Cancel(t.Context(), "", ids, "host"); err != nil {
+					t.Fatal(err)
+				}
+				return nil
+			}},
+		} {
+			insert(t, here, newEvent("kept"+change.name, "ep", "other"), newEvent("short"+change.name, "short"), newEvent("short too"+change.name, "short"))
+			batch := claim(t, here, "ep", "other")
+			b, err := here.Claim(t.Context(), store.ClaimParams{Lanes: []store.Lane{{ID: "short", N: 10}}, Max: 10, Lease: time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			short := b.Deliveries
+			if len(batch) != 2 || len(short) != 2 {
+				t.Fatalf("claimed %d and %d, want 2 and 2", len(batch), len(short))
+			}
+			ids := []string{short[0].Delivery.ID, short[1].Delivery.ID}
+			slices.Sort(ids)
+			again := change.call(ids)
+
+			all := outcomes(append(batch, short...))
+			want := ids
+			if change.name == "nothing" {
+				want = nil
+			}
+			for range 2 { // once more, as after an answer that was lost
+				if lost := settle(here, all); !slices.Equal(lost, want) {
+					t.Errorf("%s: lost %v, want %v", change.name, lost, want)
+				}
+			}
+			for _, c := range batch {
+				wasDelivered(t, here, c.Delivery.ID)
+			}
+			if len(again) > 0 {
+				if lost := settle(elsewhere, outcomes(again)); len(lost) > 0 {
+					t.Errorf("%s: the later claim lost %v", change.name, lost)
+				}
+				for _, c := range again {
+					wasDelivered(t, here, c.Delivery.ID)
+				}
+			}
+			stats, err := here.Stats(t.Context(), store.StatsQuery{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			counts := []store.Counts{{Delivered: 4}, {Delivered: 8}, {Delivered: 10, Cancelled: 2}}[round]
+			if stats.Total != counts {
+				t.Errorf("%s: counts are %+v, want %+v", change.name, stats.Total, counts)
+			}
+		}
+	})
+}
