@@ -5,8 +5,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -29,8 +29,10 @@ type notices struct {
 	owed, armed bool
 	// own marks the notices of this process, which knows of its inserts anyhow.
 	own string
-	// newest is the highest number of a delivery that this process has inserted.
-	newest atomic.Int64
+	// latest are the highest numbers of deliveries of this process's latest inserts,
+	// and inserts counts these.
+	latest  [256]int64
+	inserts int
 	// deaf is done when it was said that notices cannot be received.
 	deaf sync.Once
 }
@@ -101,7 +103,8 @@ func (n *notices) mark() string {
 	return n.own
 }
 
-// inserted notes what this process has inserted, for [Store.poll].
+// inserted notes what this process inserts, for [Store.poll]. Where transactions
+// insert it is called before the commit, so that nobody sees what is not noted.
 func (n *notices) inserted(in []store.Inserted) {
 	newest := ""
 	for i := range in {
@@ -109,13 +112,21 @@ func (n *notices) inserted(in []store.Inserted) {
 			newest = max(newest, refs[len(refs)-1].ID) // the order of ids is that of numbers
 		}
 	}
-	number := deliveryNumber(newest)
-	for {
-		old := n.newest.Load()
-		if number <= old || n.newest.CompareAndSwap(old, number) {
-			return
-		}
+	if newest == "" {
+		return
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.latest[n.inserts%len(n.latest)] = deliveryNumber(newest)
+	n.inserts++
+}
+
+// isOwn tells whether one of the latest inserts of this process ended with a
+// delivery of that number.
+func (n *notices) isOwn(number int64) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Contains(n.latest[:min(n.inserts, len(n.latest))], number)
 }
 
 // payload is what an insert's notice carries: nothing from a transaction of the

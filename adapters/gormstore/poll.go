@@ -33,7 +33,7 @@ func (s *Store) poll(ctx context.Context, wake func(...string)) error {
 		}
 		if newest > seen {
 			seen, gap = newest, often
-			if newest != s.notices.newest.Load() {
+			if !s.notices.isOwn(newest) {
 				wake()
 			}
 		} else {

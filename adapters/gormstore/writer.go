@@ -48,7 +48,9 @@ func (s *Store) Insert(ctx context.Context, events []store.NewEvent) ([]store.In
 	notify := s.notices.due()
 	insert := func(ctx context.Context, c conn) (err error) {
 		c.silent = !notify
-		in, err = s.insertOn(ctx, c, events)
+		if in, err = s.insertOn(ctx, c, events); err == nil {
+			s.notices.inserted(in)
+		}
 		return err
 	}
 	var err error
@@ -61,7 +63,6 @@ func (s *Store) Insert(ctx context.Context, events []store.NewEvent) ([]store.In
 		return nil, err
 	}
 	s.afterDelta(ctx)
-	s.notices.inserted(in)
 	if !notify {
 		s.notices.trail(s)
 	}
