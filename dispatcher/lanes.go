@@ -79,7 +79,8 @@ type lane struct {
 	flying     int
 	// took is what the claim under way has brought.
 	took int
-	// least is how long its quickest attempts of late took.
+	// least is how long its quickest attempts of late took, 0 if it has not
+	// answered or did not the last time.
 	least time.Duration
 }
 
@@ -275,7 +276,7 @@ func (s *lanes) finish(f *flight, how landing, now time.Time) {
 	}
 	switch {
 	case how == landedSilent:
-		l.limit = 1
+		l.limit, l.least = 1, 0
 	case how == landedAnswered && l.limit < l.cap:
 		l.limit++ // one for each answer: doubles with every round
 	}

@@ -44,7 +44,8 @@ type pace struct {
 	begun [2]ring[*job]
 	// waiting are those that have not begun.
 	waiting ring[*job]
-	// usual is how long attempts to quick endpoints take at present.
+	// usual is how long attempts to quick endpoints take at present; those that
+	// take longer than paceMost count with that.
 	usual time.Duration
 	timer *time.Timer
 	// ringing: the timer is set.
@@ -82,7 +83,7 @@ func (p *pace) done(j *job) (next *job) {
 	}
 	now := time.Now()
 	if j.flight.quick {
-		p.usual += (now.Sub(j.begun) - p.usual) / paceSamples
+		p.usual += (min(now.Sub(j.begun), paceMost) - p.usual) / paceSamples
 	}
 	p.age(now)
 	if p.waiting.len() == 0 || p.young >= p.width {

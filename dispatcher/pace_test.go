@@ -130,6 +130,20 @@ func TestPace(t *testing.T) {
 			for _, j := range jobs {
 				p.done(j)
 			}
+			// One that hangs changes little.
+			hung := addJobs(p, 1, true)[0]
+			time.Sleep(30 * time.Second)
+			p.done(hung)
+			before = p.started()
+			jobs = addJobs(p, 8, true)
+			time.Sleep(3 * takes)
+			synctest.Wait()
+			if n := p.started() - before; n != 8 {
+				t.Errorf("%d of 8 have begun %v later, after one attempt that hung", n, 3*takes)
+			}
+			for _, j := range jobs {
+				p.done(j)
+			}
 			// However long they take, those that wait begin before long.
 			for range 500 {
 				j := addJobs(p, 1, true)[0]
