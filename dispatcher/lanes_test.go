@@ -307,8 +307,9 @@ func TestLanesKnowWhoIsQuick(t *testing.T) {
 		t.Error("an endpoint that did not answer counts as quick")
 	}
 	// It is forgotten after some hundred answers.
-	var n int
-	for n = 1; answer(landedAnswered, slowNow) && n < 1000; n++ {
+	n := 1
+	for n < 1000 && answer(landedAnswered, slowNow) {
+		n++
 	}
 	if n > leastMemory {
 		t.Errorf("quick once, it still is after %d answers that took %v", n, slowNow)
