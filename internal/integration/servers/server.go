@@ -162,9 +162,14 @@ func (s *Server) Kill(ctx context.Context) error {
 	}
 }
 
-// Pause freezes the server: connections stay open, new ones are accepted by the kernel, and nothing is answered.
-func (s *Server) Pause(ctx context.Context) error {
-	_, err := s.client.ContainerPause(ctx, s.container.GetContainerID(), client.ContainerPauseOptions{})
+// Pause freezes the server: connections stay open, new ones are accepted by the kernel, and nothing is answered. To freeze
+// processes that are busy in the kernel can fail, which leaves them running; then it tries again.
+func (s *Server) Pause(ctx context.Context) (err error) {
+	for range 10 {
+		if _, err = s.client.ContainerPause(ctx, s.container.GetContainerID(), client.ContainerPauseOptions{}); err == nil || !strings.Contains(err.Error(), "unable to freeze") {
+			break
+		}
+	}
 	return s.failed("pause", err)
 }
 
