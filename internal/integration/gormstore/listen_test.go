@@ -230,7 +230,7 @@ func TestListenPolls(t *testing.T) {
 			if !e.wakes(t, 5*time.Second) {
 				t.Error("a transaction of the host did not wake it")
 			}
-			if c.is("sqlite") || c.is("mysql") { // there an insert is committed before its numbers are known
+			if c.is("sqlite") || c.is("mysql") { // Postgres commits an insert before its numbers are known here
 				var inserts sync.WaitGroup
 				for i := range 4 {
 					inserts.Go(func() {
