@@ -325,4 +325,13 @@ func TestLanesKnowWhoIsQuick(t *testing.T) {
 			t.Fatalf("not quick after %d answers, of which each 32nd was", n)
 		}
 	}
+	// One that hangs is known as slow before an attempt has ended.
+	b.publish("a", 1)
+	b.claimAll()
+	b.now = b.now.Add(2 * time.Second)
+	b.publish("a", 1)
+	b.claimAll()
+	if f := b.flights["a"]; len(f) != 2 || !f[0].quick || f[1].quick {
+		t.Errorf("%d attempts are under way to an endpoint that hangs, and the last counts as quick", len(f))
+	}
 }

@@ -71,7 +71,7 @@ func (s *lanes) claimed(p *picked, b *store.Batch, now time.Time) []flight {
 			l = s.add(d.Delivery.EndpointID)
 		}
 		f := &flights[i]
-		f.lane, f.class, f.start, f.quick = l, p.class, now, l.quick()
+		f.lane, f.class, f.start, f.quick = l, p.class, now, p.class != slow && l.quick()
 		l.flying++
 		l.took++
 		s.flying[p.class]++
