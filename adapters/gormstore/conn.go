@@ -39,7 +39,9 @@ func (c conn) exec(ctx context.Context, text string, args ...any) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	return result.RowsAffected()
+	changed, err := result.RowsAffected()
+	c.s.checkpoints.written.Add(changed) // for SQLite
+	return changed, err
 }
 
 // query runs a statement that returns rows, and calls scan for each.
@@ -248,8 +250,10 @@ func (s *Store) transact(ctx context.Context, f func(context.Context, conn) erro
 	}
 	if err != nil {
 		s.floors.forget() // a claim may have raised some
+		return err
 	}
-	return err
+	s.checkpoints.committed(s.db)
+	return nil
 }
 
 // failed adds what was being done to an error.

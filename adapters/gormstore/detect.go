@@ -17,6 +17,8 @@ type database struct {
 	// identity tells databases apart.
 	identity string
 	durable  bool
+	// checkpoint is how long SQLite lets its log become, see [checkpointed].
+	checkpoint int64
 }
 
 // The lowest versions that can hold the contract: SKIP LOCKED came with MySQL
@@ -93,7 +95,8 @@ func detectSQLite(ctx context.Context, db *sql.DB) (database, error) {
 			return database{}, err
 		}
 	}
-	return database{dialect: sqlite, identity: "sqlite " + file, durable: true}, nil
+	most, err := checkpointed(ctx, db)
+	return database{dialect: sqlite, identity: "sqlite " + file, durable: true, checkpoint: most}, err
 }
 
 // checkImmediate refuses a pool whose transactions begin by reading. When such a

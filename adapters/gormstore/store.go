@@ -16,24 +16,25 @@ import (
 // Store keeps everything in a SQL database. Make it with [New]; all methods are
 // safe for concurrent use.
 type Store struct {
-	db        *sql.DB
-	dialect   dialect
-	cfg       config
-	info      store.Info
-	sql       statements
-	prepares  bool
-	stmts     preparedStatements
-	writes    writes      // on SQLite
-	claimed   claimedRows // on SQLite
-	lows      lows
-	schema    schemaState
-	snapshots snapshots
-	starts    starts
-	floors    floors
-	queue     queue
-	notices   notices
-	compactor compactor
-	retention retention
+	db          *sql.DB
+	dialect     dialect
+	cfg         config
+	info        store.Info
+	sql         statements
+	prepares    bool
+	stmts       preparedStatements
+	writes      writes      // on SQLite
+	claimed     claimedRows // on SQLite
+	checkpoints checkpoints // on SQLite
+	lows        lows
+	schema      schemaState
+	snapshots   snapshots
+	starts      starts
+	floors      floors
+	queue       queue
+	notices     notices
+	compactor   compactor
+	retention   retention
 }
 
 // queue is the part of a store that is written for each dialect by itself.
@@ -78,6 +79,7 @@ func New(db *gorm.DB, options ...Option) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{db: pool, dialect: found.dialect, cfg: cfg, prepares: found.dialect != postgres}
+	s.checkpoints.begin(found.checkpoint)
 	s.sql = statements{dialect: found.dialect, prefix: cfg.prefix, schema: cfg.schema}
 	// The same database, schema and prefix have the same id, whichever process asks.
 	sum := sha256.Sum256([]byte(found.identity + "\x00" + cfg.schema + "\x00" + cfg.prefix))
