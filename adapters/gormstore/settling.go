@@ -137,7 +137,7 @@ func (s *settling) update(ctx context.Context, c conn, verb string, most int, no
 			for i := range size {
 				args = append(args, list[min(i, n-1)].id)
 			}
-			text := settleText(verb, c.s.dialect.release(), k.state, size)
+			text := settleText(verb, c.s.dialect, k.state, size)
 			if k.token > 0 {
 				text += " AND token = ? AND attempts = ? AND " + statePending + " AND hold <> 2"
 				args = append(args, k.token, k.attempts)
@@ -155,14 +155,16 @@ func (s *settling) update(ctx context.Context, c conn, verb string, most int, no
 	return nil
 }
 
-// settleText is the text of an update of so many deliveries; release ends their
-// leases.
-func settleText(verb, release string, state store.State, size int) string {
-	visible := ""
-	if state == store.StatePending {
-		visible = " " + release + "visible_at = CASE id" + strings.Repeat(" WHEN ? THEN ?", size) + " ELSE visible_at END,"
+// settleText is the text of an update of so many deliveries.
+func settleText(verb string, d dialect, state store.State, size int) string {
+	place := ""
+	switch {
+	case state == store.StatePending:
+		place = " " + d.release() + "visible_at = CASE id" + strings.Repeat(" WHEN ? THEN ?", size) + " ELSE visible_at END,"
+	case d == sqlite:
+		place = " room = NULL," // it takes what the other columns grow by
 	}
-	return verb + " SET state = ?, hold = 2, updated_at = ?," + visible + ` reason = COALESCE(?, reason),
+	return verb + " SET state = ?, hold = 2, updated_at = ?," + place + ` reason = COALESCE(?, reason),
 		attempts = attempts + ?, tries = tries + ?, expiries = COALESCE(?, expiries),
 		last_status = COALESCE(?, last_status), delivered_at = COALESCE(delivered_at, ?) WHERE id IN (` + list(size) + ")"
 }

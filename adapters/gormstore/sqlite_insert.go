@@ -16,11 +16,13 @@ const (
 	sqliteInsertEvent = `INSERT INTO {events} (seq, tenant, id, type, content_type, header, digest, body, span, happened_at, not_before, not_after)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, id) DO NOTHING`
 
-	sqliteInsertDelivery = `INSERT OR FAIL INTO {deliveries} (id, event_seq, tenant, endpoint_id, visible_at, updated_at, size)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`
+	// leased_until is a time that has been: a claim then changes no row's size, see
+	// room.
+	sqliteInsertDelivery = `INSERT OR FAIL INTO {deliveries} (id, event_seq, tenant, endpoint_id, visible_at, leased_until, updated_at, size)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 
-	sqliteInsertDeliveries = `INSERT OR FAIL INTO {deliveries} (id, event_seq, tenant, endpoint_id, visible_at, updated_at, size)
-		SELECT ? + key, ?, ?, value, ?, ?, ? FROM json_each(?)`
+	sqliteInsertDeliveries = `INSERT OR FAIL INTO {deliveries} (id, event_seq, tenant, endpoint_id, visible_at, leased_until, updated_at, size)
+		SELECT ? + key, ?, ?, value, ?, ?, ?, ? FROM json_each(?)`
 )
 
 // insert numbers events and deliveries one after another: the writer is alone.
@@ -85,14 +87,14 @@ func (q sqliteQueue) insertEvent(ctx context.Context, c conn, n *newEvent, seq, 
 	switch len(n.Deliveries) {
 	case 0:
 	case 1:
-		_, err = c.exec(ctx, sqliteInsertDelivery, seq+1, seq, tenant, clean(n.Deliveries[0].EndpointID), visible, now, len(body))
+		_, err = c.exec(ctx, sqliteInsertDelivery, seq+1, seq, tenant, clean(n.Deliveries[0].EndpointID), visible, now, now, len(body))
 	default:
 		ids := make([]byte, 0, 32*len(n.Deliveries))
 		for i := range n.Deliveries {
 			ids = appendString(append(ids, ','), n.Deliveries[i].EndpointID)
 		}
 		ids[0] = '['
-		_, err = c.exec(ctx, sqliteInsertDeliveries, seq+1, seq, tenant, visible, now, len(body), string(append(ids, ']')))
+		_, err = c.exec(ctx, sqliteInsertDeliveries, seq+1, seq, tenant, visible, now, now, len(body), string(append(ids, ']')))
 	}
 	return err == nil, err
 }

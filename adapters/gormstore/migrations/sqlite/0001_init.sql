@@ -75,7 +75,10 @@ CREATE TABLE {deliveries} (
   delivered_at INTEGER,
   apart INTEGER,
   reason TEXT NOT NULL DEFAULT '',
-  lost_tokens TEXT
+  lost_tokens TEXT,
+  -- As many bytes as the row grows by when it is delivered: SQLite overwrites a
+  -- row that keeps its size where it stands, and its pages stay full.
+  room BLOB DEFAULT x'000000000000000000000000'
 );
 CREATE INDEX {deliveries_queue} ON {deliveries} (endpoint_id, visible_at, id) WHERE state = 1;
 CREATE INDEX {deliveries_by_endpoint} ON {deliveries} (endpoint_id, id);
