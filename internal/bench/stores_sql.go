@@ -65,7 +65,7 @@ const sqliteDriver = "sqlite"
 
 func sqliteDSN(dir, synchronous string) string {
 	q := url.Values{
-		"_pragma": {"journal_mode(WAL)", "busy_timeout(10000)", "synchronous(" + synchronous + ")", "wal_autocheckpoint(10000)"},
+		"_pragma": {"journal_mode(WAL)", "busy_timeout(10000)", "synchronous(" + synchronous + ")", "wal_autocheckpoint(10000)", "cache_size(-16000)"},
 		"_txlock": {"immediate"},
 	}
 	return "file:" + filepath.Join(dir, "postrider.db") + "?" + q.Encode()
