@@ -22,6 +22,8 @@ const (
 	checkpointSpace = 4000
 	// checkpointPasses bounds the passes that follow one another at once.
 	checkpointPasses = 4
+	// checkpointRows are at least written between two: others may write much more.
+	checkpointRows = 16
 	// checkpointTime bounds one of them.
 	checkpointTime = 30 * time.Second
 )
@@ -112,7 +114,7 @@ func (k *checkpoints) pass(db *sql.DB) {
 		pages = k.pages + (pages-k.pages)/4
 	}
 	k.length, k.at, k.pages = length, written, max(pages, 0.01)
-	k.due.Store(written + int64(float64(k.next())/k.pages))
+	k.due.Store(written + max(int64(float64(k.next())/k.pages), checkpointRows))
 }
 
 // next is by how many pages the log is to grow until the next pass: one when it is
