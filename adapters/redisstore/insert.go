@@ -69,6 +69,9 @@ type fate struct {
 	original *original
 	shard    int
 	number   int64
+	// pointer is what this call has put where the id is at home, if the event is
+	// stored elsewhere.
+	pointer string
 }
 
 // original is an event that was stored before.
@@ -198,6 +201,9 @@ func (in *insertion) attempt(ctx context.Context, left []int, target int) (again
 		for j, i := range left {
 			if err := in.note(i, target, at(list, 1+j)); err != nil {
 				return false, err
+			}
+			if f := &in.fate[i]; reservations[i] != "" && (f.original == nil || f.original.mine) {
+				f.pointer = string(pointer)
 			}
 		}
 		return false, nil

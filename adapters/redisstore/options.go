@@ -52,7 +52,8 @@ func WithBestEffort() Option { return func(c *config) { c.bestEffort = true } }
 // write within [WithWaitTimeout] (see the WAIT command). Otherwise it returns
 // [ErrNotReplicated]: the events are stored, but a failover could lose them;
 // repeating the call, which the dispatcher's host is free to do, finds them as
-// duplicates and waits again. The default is 0 replicas.
+// duplicates and waits again. For a batch of several events it waits in turn in
+// each shard where one of the ids is at home. The default is 0 replicas.
 func WithWait(replicas int) Option { return func(c *config) { c.replicas = replicas } }
 
 // WithWaitTimeout sets how long the replicas of [WithWait] have to acknowledge.

@@ -22,13 +22,12 @@ func (in *insertion) reserve(ctx context.Context, abroad []int, pointer []byte, 
 	var homes []int
 	var requests []request
 	for home, of := range byHome {
-		k := in.shards[home]
-		args := []any{pointer}
-		for _, i := range of {
-			args = append(args, idKey(in.events[i].Event.Tenant, in.events[i].Event.ID))
+		ids := make([]any, len(of))
+		for j, i := range of {
+			ids[j] = idKey(in.events[i].Event.Tenant, in.events[i].Event.ID)
 		}
 		homes = append(homes, home)
-		requests = append(requests, request{reserveScript, []string{k.ids, k.heads, k.rows, k.meta}, args})
+		requests = append(requests, in.shards[home].reserve(pointer, ids))
 	}
 	replies, err := in.doAll(ctx, requests)
 	if err != nil {
@@ -58,6 +57,11 @@ func (in *insertion) reserve(ctx context.Context, abroad []int, pointer []byte, 
 		}
 	}
 	return again, nil
+}
+
+// reserve lets ids point elsewhere, where they do not yet.
+func (k *keys) reserve(pointer []byte, ids []any) request {
+	return request{reserveScript, []string{k.ids, k.heads, k.rows, k.meta}, append([]any{pointer}, ids...)}
 }
 
 // release takes pointers back that lead to nothing. What it leaves behind,

@@ -14,6 +14,13 @@ func (s *Store) commit(ctx context.Context, r request) (any, error) {
 	if s.config.replicas == 0 {
 		return s.do(ctx, r)
 	}
+	return s.doAndWait(ctx, r, "")
+}
+
+// doAndWait runs a script and waits for the replicas. A script that may write
+// nothing needs a hash of its slot to touch: WAIT is about what its connection
+// wrote last, and all that was written before.
+func (s *Store) doAndWait(ctx context.Context, r request, touch string) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -30,11 +37,21 @@ func (s *Store) commit(ctx context.Context, r request) (any, error) {
 		} else {
 			run = p.EvalSha(ctx, r.sha, r.keys, r.args...)
 		}
+		var touched *redis.IntCmd
+		if touch != "" {
+			touched = p.HSet(ctx, touch, "touched", 1)
+		}
 		wait := s.config.wait(ctx, p)
 		_, _ = p.Exec(ctx) // each command has its own error
 		reply, err := run.Result()
+		if errors.Is(err, redis.Nil) {
+			err = nil
+		}
+		if err == nil && touched != nil {
+			err = touched.Err()
+		}
 		switch {
-		case err == nil, errors.Is(err, redis.Nil):
+		case err == nil:
 			return reply, s.acknowledged(wait)
 		case isReply(err, "NOSCRIPT") && !whole:
 			whole = true
@@ -58,33 +75,48 @@ func (c *config) wait(ctx context.Context, p redis.Pipeliner) *redis.IntCmd {
 	return cmd
 }
 
-// confirm waits for the replicas in the shards where all events of a batch were
-// found, for they may have been stored by a call whose waiting failed.
+// confirm waits for the replicas of what the script that stores a batch has not
+// waited for: the shards where events were found, which may have been stored by a
+// call whose waiting failed, and those where ids are at home that point to another
+// one. A pointer that is gone, because a master failed meanwhile, is put there
+// again: without it, the event would not be found by its id, nor the next one of
+// that id be a duplicate.
 func (in *insertion) confirm(ctx context.Context) error {
 	if in.config.replicas == 0 {
 		return nil
 	}
-	seen := make(map[int]bool)
+	type pointed struct {
+		shard   int
+		pointer string // "" where this call has put none
+	}
+	ids := make(map[pointed][]any)
+	var order []pointed
+	add := func(shard int, pointer string, id ...any) {
+		p := pointed{shard, pointer}
+		if _, known := ids[p]; !known {
+			order = append(order, p)
+		}
+		ids[p] = append(ids[p], id...)
+	}
 	for i := range in.fate {
-		f := &in.fate[i]
-		if f.original == nil || seen[f.shard] {
+		f, e := &in.fate[i], &in.events[i].Event
+		if f.same != i {
 			continue
 		}
-		seen[f.shard] = true
-		k := in.shards[f.shard]
-		node, err := in.nodeOf(ctx, k.meta)
-		if err != nil {
-			return err
+		if f.original != nil {
+			add(f.shard, "")
 		}
-		p := node.Pipeline()
-		// WAIT is about what this connection wrote, and what was written before.
-		touch := p.HSet(ctx, k.meta, "touched", 1)
-		wait := in.config.wait(ctx, p)
-		_, _ = p.Exec(ctx) // each command has its own error
-		if err := touch.Err(); err != nil {
-			return fmt.Errorf("redisstore: wait for replicas: %w", err)
+		switch {
+		case f.home == f.shard:
+		case f.pointer == "":
+			add(f.home, "")
+		default:
+			add(f.home, f.pointer, idKey(e.Tenant, e.ID))
 		}
-		if err := in.acknowledged(wait); err != nil {
+	}
+	for _, p := range order {
+		k := in.shards[p.shard]
+		if _, err := in.doAndWait(ctx, k.reserve([]byte(p.pointer), ids[p]), k.meta); err != nil {
 			return err
 		}
 	}

@@ -114,6 +114,7 @@ func (x *traffic) end(t *testing.T) {
 		page, err := x.s.Deliveries(t.Context(), store.DeliveryQuery{EventID: id.(string), Limit: 5})
 		if err != nil || len(page.Items) != 2 || page.Items[0].State != store.StateDelivered || page.Items[1].State != store.StateDelivered {
 			lost++
+			t.Logf("%v: %+v, %v", id, page.Items, err)
 		}
 		return true
 	})

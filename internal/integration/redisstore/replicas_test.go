@@ -2,6 +2,8 @@ package redisstore_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +45,88 @@ func TestWaitInCluster(t *testing.T) {
 	if n := delivered(t, s); n != 46 {
 		t.Errorf("%d deliveries, want 46", n)
 	}
+}
+
+// The ids of a batch point to the shard that it is stored in. Those of an event that
+// was acknowledged are in the memory of a replica, too, wherever they are at home.
+func TestWaitForTheIDsOfABatch(t *testing.T) {
+	cluster := servers.RedisCluster(t, "7.0", durable...)
+	s := open(t, clustered(t, cluster), redisstore.WithShards(4), redisstore.WithWait(1), redisstore.WithWaitTimeout(200*time.Millisecond))
+	inserted(t, s, "before", 8)
+	replica, master := replicaOf(t, cluster)
+	if err := replica.Pause(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	acknowledged := make(map[string]bool)
+	refused := 0
+	for i := range 40 {
+		ids := []string{fmt.Sprint("a", i), fmt.Sprint("b", i)}
+		_, err := s.Insert(t.Context(), []store.NewEvent{newEvent(ids[0], "ep_0"), newEvent(ids[1], "ep_0")})
+		switch {
+		case errors.Is(err, redisstore.ErrNotReplicated):
+			refused++
+		case err != nil:
+			t.Fatal(err)
+		default:
+			acknowledged[ids[0]], acknowledged[ids[1]] = true, true
+		}
+	}
+	if len(acknowledged) == 0 || refused == 0 {
+		t.Errorf("%d events were acknowledged, %d batches were not", len(acknowledged), refused)
+	}
+	hashes, err := master.Keys(t.Context(), "*}ids").Result()
+	if err != nil || len(hashes) == 0 {
+		t.Fatal(hashes, err)
+	}
+	for _, hash := range hashes {
+		for _, field := range master.HKeys(t.Context(), hash).Val() {
+			_, id, _ := strings.Cut(field, "\x00evt_")
+			if acknowledged[id] {
+				t.Errorf("%s was acknowledged, and no replica has its id", id)
+			}
+		}
+	}
+	if err := replica.Unpause(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// A repetition finds what was not acknowledged, and waits for it.
+	for i := range 40 {
+		batch := []store.NewEvent{newEvent(fmt.Sprint("a", i), "ep_0"), newEvent(fmt.Sprint("b", i), "ep_0")}
+		await(t, "a replica", func() bool {
+			in, err := s.Insert(t.Context(), batch)
+			if err != nil && !errors.Is(err, redisstore.ErrNotReplicated) {
+				t.Fatal(err)
+			}
+			if err == nil && (!in[0].Duplicate || !in[1].Duplicate) {
+				t.Fatalf("batch %d was stored twice: %+v", i, in)
+			}
+			return err == nil
+		})
+	}
+}
+
+// replicaOf returns a replica of a cluster, and its master.
+func replicaOf(t *testing.T, cluster *servers.Cluster) (*servers.Server, *redis.Client) {
+	t.Helper()
+	for _, node := range cluster.Nodes {
+		c := redis.NewClient(&redis.Options{Addr: node.Addr()})
+		t.Cleanup(func() { _ = c.Close() })
+		role, err := c.Do(t.Context(), "ROLE").Slice()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if role[0] != "slave" {
+			continue
+		}
+		master := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("%v:%v", role[1], role[2])})
+		t.Cleanup(func() { _ = master.Close() })
+		// A replica whose master has no shard would show nothing.
+		if n, err := master.Keys(t.Context(), "*}ids").Result(); err == nil && len(n) > 0 {
+			return node, master
+		}
+	}
+	t.Fatal("no replica whose master has a shard")
+	return nil, nil
 }
 
 // Behind Sentinel: what was acknowledged by a replica survives the failover, and
