@@ -18,8 +18,9 @@ import (
 	"github.com/postrider/postrider/store"
 )
 
-// traffic publishes, claims and settles until it is stopped. Every call may fail;
-// what was acknowledged must be delivered in the end.
+// traffic publishes, one worker batches and one single events, claims and settles
+// until it is stopped. Every call may fail; what was acknowledged must be delivered
+// in the end.
 type traffic struct {
 	s            *redisstore.Store
 	acknowledged sync.Map // by event id
@@ -38,7 +39,7 @@ func startTraffic(t *testing.T, s *redisstore.Store) *traffic {
 		x.wg.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				var batch []store.NewEvent
-				for j := range 5 {
+				for j := range []int{5, 1}[w] {
 					batch = append(batch, newEvent(fmt.Sprintf("%d-%d-%d", w, i, j), fmt.Sprint("ep_", j), fmt.Sprint("ep_", j+5)))
 				}
 				in, err := s.Insert(context.WithoutCancel(ctx), batch)
@@ -266,7 +267,7 @@ func moveSlot(t *testing.T, client *redis.ClusterClient, slot int64) {
 func TestClusterFailover(t *testing.T) {
 	cluster := servers.RedisCluster(t, "7.0", durable...)
 	client := clustered(t, cluster)
-	s := open(t, client, redisstore.WithShards(4), redisstore.WithWait(1), redisstore.WithWaitTimeout(2*time.Second))
+	s := open(t, client, redisstore.WithShards(4), redisstore.WithWait(1), redisstore.WithWaitTimeout(500*time.Millisecond))
 	endpoints(t, s)
 	x := startTraffic(t, s)
 	defer x.told(t)
@@ -286,7 +287,9 @@ func TestClusterFailover(t *testing.T) {
 				t.Fatal(err)
 			}
 			before, killed := x.count.Load(), time.Now()
-			await(t, "traffic after the failover", func() bool { return x.count.Load() > before+100 })
+			// The new master has no replica yet, so what concerns it is not acknowledged:
+			// most batches, and a part of the single events.
+			await(t, "traffic after the failover", func() bool { return x.count.Load() > before+20 })
 			t.Logf("round %d: traffic again after %v", round, time.Since(killed).Round(100*time.Millisecond))
 			if err := n.Start(t.Context()); err != nil {
 				t.Fatal(err)
