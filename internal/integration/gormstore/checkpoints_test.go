@@ -41,7 +41,7 @@ func TestCheckpointsBesideTheWriters(t *testing.T) {
 }
 
 // TestCheckpointsThatTheHostMakes writes a lot where the host has switched SQLite's
-// checkpoints off, or has one connection only.
+// checkpoints off, has one connection only, or lets the log become hardly long.
 func TestCheckpointsThatTheHostMakes(t *testing.T) {
 	for name, c := range map[string]struct{ most, connections int }{
 		"switched off": {0, 3}, "one connection": {4000, 1}, "not long": {3999, 3},

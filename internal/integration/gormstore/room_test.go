@@ -19,10 +19,10 @@ func TestRowsKeepTheirSize(t *testing.T) {
 	s := h.store(t, db)
 	newEndpoint(t, s, "a")
 	newEndpoint(t, s, "b")
-	for range 10 {
+	for i := range 10 {
 		var events []store.NewEvent
-		for range 50 {
-			events = append(events, newEvent(fmt.Sprint("evt", time.Now().UnixNano()), "a", "b"))
+		for j := range 50 {
+			events = append(events, newEvent(fmt.Sprintf("evt_%d_%d", i, j), "a", "b"))
 		}
 		insert(t, s, events...)
 	}
