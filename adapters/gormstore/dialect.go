@@ -59,15 +59,19 @@ func (d dialect) byQueue() string {
 	return ""
 }
 
-// hidden is a parameter of a type whose value the planner does not see. Postgres
-// would find a plan for it cheaper than one for any value, and make a new one
-// each time.
-func (d dialect) hidden(kind string) string {
-	if d == postgres {
-		return "(SELECT ?::" + kind + ")"
-	}
-	return "?"
-}
+// postgresKeptNow is {now} in a statement whose plan Postgres keeps. Its parameter
+// is postgresDear.
+//
+// The server keeps a plan for any values if that costs less than its plans for
+// the values of the first five calls did on average. Where tables have grown
+// since, or their statistics changed, it does not, and the server plans hundreds of
+// times, at a third of what a claim takes, until the average has caught up. The
+// sub-select looks dear where the value is known and cheap where it is not, and is
+// never carried out.
+const postgresKeptNow = "coalesce({now}, (SELECT count(*) FROM generate_series(1, ?::int)))"
+
+// postgresDear stays below what a server compiles (jit_above_cost).
+const postgresDear = 1_000_000
 
 // leases tells that a lease has a column of its own, which no index has: a claim
 // that changes no index costs a fraction. What is leased stays at the front of its

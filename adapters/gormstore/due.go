@@ -74,8 +74,12 @@ func (s *Store) tail(ctx context.Context, c conn, p store.DueParams, due *store.
 	found, full := 0, false
 	limit := p.Limit * tailRows
 	args := []any{mark, limit}
-	if s.dialect == sqlite {
+	switch s.dialect {
+	case sqlite:
 		args = append(args, time.Now().UnixMicro())
+	case postgres:
+		args = append(args, postgresDear)
+	case mysql, mariadb:
 	}
 	err = c.query(ctx, s.dialect.tail(), args, func(r *sql.Rows) error {
 		var moment, rows int64
@@ -113,16 +117,18 @@ func (s *Store) tail(ctx context.Context, c conn, p store.DueParams, due *store.
 // know milliseconds only.
 func (d dialect) tail() string {
 	moment := "{now}"
-	if d == sqlite {
-		moment = "?"
-	}
 	lanes := "(SELECT lane, low FROM g) l"
-	if d == postgres {
+	switch d {
+	case mysql, mariadb:
+	case sqlite:
+		moment = "?"
+	case postgres:
+		moment = postgresKeptNow
 		// It expects ten rows of an array, and two hundred of groups; a statement
 		// for so many it would compile first (JIT), which took 0.4 s.
 		lanes = "unnest(ARRAY(SELECT lane FROM g ORDER BY low), ARRAY(SELECT low FROM g ORDER BY low)) AS l(lane, low)"
 	}
-	return `WITH t AS (SELECT id, endpoint_id, state FROM {deliveries} WHERE id > ` + d.hidden("bigint") + ` ORDER BY id LIMIT ` + d.hidden("int") + `),
+	return `WITH t AS (SELECT id, endpoint_id, state FROM {deliveries} WHERE id > ? ORDER BY id LIMIT ?),
 		g AS (SELECT endpoint_id AS lane, MIN(id) AS low FROM t WHERE state = 1 GROUP BY endpoint_id)
 		SELECT n.moment, n.number, n.last, l.lane, l.low, CASE WHEN l.low > 0 THEN ` + d.next("l.lane", "n.moment") + ` END,
 			COALESCE(e.status = 2 AND e.deleted_at IS NULL, FALSE)

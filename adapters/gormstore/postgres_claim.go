@@ -23,16 +23,15 @@ import (
 // columns hold is said by claimAnswer.
 //
 // The parameters are in a table of one row, which the planner does not look
-// into. It would find a plan for their values cheaper than one for any, and make
-// a new one each time, which takes as long as carrying it out. And nothing is
+// into, so that it makes no worse plan of the first values that it sees. And nothing is
 // joined by a condition that the planner could serve by a scan or by comparing
 // each with each, which it likes as long as its statistics say that there is
 // little: a sub-select in an expression stays one. The limits that are constants
 // bound what it thinks a lane could cost, however large the table.
 var postgresClaim = `
 WITH c AS MATERIALIZED (
-	SELECT {now} AS now, ?::text[] AS lanes, ?::int[] AS numbers, ?::bigint[] AS floors, ?::bigint[] AS last, ?::int AS most, ?::bigint AS bytes,
-		?::bigint AS lease
+	SELECT ?::text[] AS lanes, ?::int[] AS numbers, ?::bigint[] AS floors, ?::bigint[] AS last, ?::int AS most, ?::bigint AS bytes,
+		?::bigint AS lease, ` + postgresKeptNow + ` AS now
 ),
 l AS MATERIALIZED (
 	SELECT i.ord, i.id, i.n, i.floor, i.last, e.tenant, e.created_at, e.revision, coalesce(e.status = 2 AND e.deleted_at IS NULL, false) AS paused
@@ -119,7 +118,7 @@ func (q postgresQueue) claim(ctx context.Context, c conn, p store.ClaimParams) (
 		bytes = int64(p.MaxBytes)
 	}
 	args := []any{
-		ids.String(), numbers.String(), floors.String(), last.String(), min(p.Max, math.MaxInt32), bytes, max(p.Lease.Microseconds(), 1),
+		ids.String(), numbers.String(), floors.String(), last.String(), min(p.Max, math.MaxInt32), bytes, max(p.Lease.Microseconds(), 1), postgresDear,
 	}
 	if err := c.query(ctx, postgresClaim, args, a.scan); err != nil {
 		return store.Batch{}, err
