@@ -93,6 +93,7 @@ const (
 	redisClusterName = postriderPrefix + "redis-cluster"
 	riverName        = "river-postgres"
 	riverSmallName   = riverName + "-small"
+	bareName         = "bare-postgres"
 	asynqName        = "asynq"
 	asynqServersName = asynqName + "-servers"
 )
@@ -105,6 +106,7 @@ var entrants = []entrant{
 	{postgresName, postgresServer, 0.5, postriderOn(postgresName)},
 	{riverName, postgresServer, 0.125, func() contender { return &queued{queue: &riverQueue{}} }},
 	{riverSmallName, postgresServer, 0.125, func() contender { return &queued{queue: &riverQueue{small: true}} }},
+	{bareName, postgresServer, 0.5, func() contender { return &queued{queue: &bareQueue{}} }},
 	{mysqlName, mysqlServer, 0.2, postriderOn(mysqlName)},
 	{mariadbName, mariadbServer, 0.2, postriderOn(mariadbName)},
 	{redisName, redisServer, 0.75, postriderOn(redisName)},

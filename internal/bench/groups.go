@@ -41,7 +41,7 @@ var groups = []group{
 		{scenarioMemory, nil, []string{memoryName}},
 	}},
 	{postgresGroup, []step{
-		{scenarioDrain, nil, []string{rawName, postgresName, riverName, riverSmallName}},
+		{scenarioDrain, nil, []string{rawName, postgresName, riverName, riverSmallName, bareName}},
 		{scenarioPublish, nil, []string{rawName, postgresName}},
 		{scenarioBatch, nil, []string{postgresName, riverName}},
 		{scenarioRemote, nil, []string{postgresName, riverName}},
