@@ -43,7 +43,7 @@ var groups = []group{
 	{postgresGroup, []step{
 		{scenarioDrain, nil, []string{rawName, postgresName, riverName, riverSmallName, bareName}},
 		{scenarioPublish, nil, []string{rawName, postgresName}},
-		{scenarioBatch, nil, []string{postgresName, riverName}},
+		{scenarioBatch, nil, []string{postgresName, riverName, bareName}},
 		{scenarioRemote, nil, []string{postgresName, riverName}},
 	}},
 	{sqliteGroup, []step{

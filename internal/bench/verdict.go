@@ -66,6 +66,8 @@ var demands = []demand{
 		against(riverName, scenarioBatch, variantWide, variantNarrow, result.rate)},
 	{postgresName, "publish 100 events per call at fan-out 1, deliveries/s of River's jobs/s", true, 2, 0,
 		against(riverName, scenarioBatch, variantNarrow, variantNarrow, result.rate)},
+	{bareName, "publish 100 jobs per call, jobs/s of River's", true, 0, 0,
+		against(riverName, scenarioBatch, variantNarrow, variantNarrow, result.rate)},
 	{postgresName, "latency from another process, p50 of River's", false, 1.3, 0,
 		against(riverName, scenarioRemote, "", "", p50)},
 	{postgresName, "latency from another process, p99 of River's", false, 1.5, 0,
