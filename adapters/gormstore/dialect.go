@@ -65,9 +65,9 @@ func (d dialect) byQueue() string {
 // The server keeps a plan for any values if that costs less than its plans for
 // the values of the first five calls did on average. Where tables have grown
 // since, or their statistics changed, it does not, and the server plans hundreds of
-// times, at a third of what a claim takes, until the average has caught up. The
-// sub-select looks dear where the value is known and cheap where it is not, and is
-// never carried out.
+// times, which takes more than half as long as a claim, until the average has
+// caught up. The sub-select looks dear where the value is known and cheap where it
+// is not, and is never carried out.
 const postgresKeptNow = "coalesce({now}, (SELECT count(*) FROM generate_series(1, ?::int)))"
 
 // postgresDear stays below what a server compiles (jit_above_cost).

@@ -23,11 +23,11 @@ import (
 // columns hold is said by claimAnswer.
 //
 // The parameters are in a table of one row, which the planner does not look
-// into, so that it makes no worse plan of the first values that it sees. And nothing is
-// joined by a condition that the planner could serve by a scan or by comparing
-// each with each, which it likes as long as its statistics say that there is
-// little: a sub-select in an expression stays one. The limits that are constants
-// bound what it thinks a lane could cost, however large the table.
+// into, so that it makes no worse plan of the first values that it sees. And
+// nothing is joined by a condition that the planner could serve by a scan or by
+// comparing each with each, which it likes as long as its statistics say that
+// there is little: a sub-select in an expression stays one. The limits that are
+// constants bound what it thinks a lane could cost, however large the table.
 var postgresClaim = `
 WITH c AS MATERIALIZED (
 	SELECT ?::text[] AS lanes, ?::int[] AS numbers, ?::bigint[] AS floors, ?::bigint[] AS last, ?::int AS most, ?::bigint AS bytes,
