@@ -20,8 +20,9 @@ type conn struct {
 	own *sql.Tx
 	// host tells that the transaction is the host's.
 	host bool
-	// silent tells that another statement notifies; see [notices].
-	silent bool
+	// notice is what an insert tells other processes, "" if another statement
+	// does; see [notices].
+	notice string
 }
 
 // exec runs a statement and returns the number of rows it changed; see

@@ -41,9 +41,11 @@
 //
 // The database's encoding must be UTF8. An engine that runs holds one connection
 // to LISTEN; an insert tells the other processes in its own transaction, by
-// NOTIFY, at most two hundred times a second. A pool of one or two connections,
-// [WithoutNotify], and drivers other than pgx do without: there the newest
-// delivery is looked at instead, up to twenty times a second.
+// NOTIFY, or, if the last notice was less than a moment ago (1 to 20 ms, twice the
+// time that it took), one a little later tells of all. A transaction of the host
+// always notifies. A pool of one or two connections, [WithoutNotify], and drivers
+// other than pgx do without: there the newest delivery is looked at instead, up to
+// twenty times a second.
 //
 // Behind PgBouncer in transaction mode everything works but LISTEN; the store
 // notices within two seconds. pgx needs what it always needs there: PgBouncer 1.21

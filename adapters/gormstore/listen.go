@@ -90,17 +90,17 @@ func (s *Store) hear(ctx context.Context, l listener, wake func(...string)) erro
 	if err := s.notify(ctx, echo); err != nil {
 		return err
 	}
-	own, heard, deadline := s.notices.mark(), false, time.Now().Add(echoTime)
+	own, echoed, deadline := s.notices.self(), false, time.Now().Add(echoTime)
 	for {
 		wait := quietTime
-		if !heard {
+		if !echoed {
 			wait = time.Until(deadline)
 		}
 		payload, err := l.wait(ctx, wait)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, context.DeadlineExceeded) && !heard:
+		case errors.Is(err, context.DeadlineExceeded) && !echoed:
 			return errDeaf
 		case errors.Is(err, context.DeadlineExceeded):
 			if err := l.ping(ctx); err != nil {
@@ -109,10 +109,12 @@ func (s *Store) hear(ctx context.Context, l listener, wake func(...string)) erro
 		case err != nil:
 			return err
 		case payload == echo:
-			heard = true
-		case payload != own && !strings.HasPrefix(payload, echoMark):
-			heard = true
-			wake()
+			echoed = true
+		case !strings.HasPrefix(payload, echoMark):
+			if teller, lanes := heard(payload); teller != own {
+				echoed = true
+				wake(lanes...)
+			}
 		}
 	}
 }

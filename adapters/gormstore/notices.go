@@ -12,21 +12,34 @@ import (
 	"github.com/postrider/postrider/store"
 )
 
-// noticeGap is the least time between two notices of a process: Postgres commits
-// transactions with notices one after another.
-const noticeGap = 5 * time.Millisecond
+const (
+	// leastNoticeGap and mostNoticeGap bound the time between the starts of two
+	// notices of a process.
+	leastNoticeGap = time.Millisecond
+	mostNoticeGap  = 20 * time.Millisecond
+	// noticeShare is how many times as long as the last notice took that time is:
+	// Postgres commits transactions with notices one after another, so that
+	// processes that are in each other's way by them send fewer.
+	noticeShare = 2
+	// noticeLanes is how many lanes a notice names; one of more names none. What it
+	// carries must be shorter than 8000 bytes.
+	noticeLanes = 32
+)
 
 // notices wakes other processes, on Postgres, when this one has inserted, but not
-// more often than every [noticeGap]. An Insert asks due beforehand, and notifies
-// in its own statement if the answer is yes; otherwise it calls trail when it has
-// committed, and a timer notifies for all that did. A transaction of the host
+// for each Insert. An Insert calls begin beforehand, and notifies in its own
+// statement if it is told how; in the end it calls done, and if it has inserted
+// without a notice, a timer notifies for all that did. A transaction of the host
 // always notifies, because nobody tells when it commits. The zero value is ready.
 type notices struct {
-	mu   sync.Mutex
+	mu sync.Mutex
+	// last is when a notice last began, and gap how long after that the next may.
 	last time.Time
-	// owed: somebody has committed without a notice since last. armed: the timer
-	// runs.
-	owed, armed bool
+	gap  time.Duration
+	// owed are the lanes of what has committed without a notice since last. armed:
+	// the timer runs.
+	owed  lanesTold
+	armed bool
 	// own marks the notices of this process, which knows of its inserts anyhow.
 	own string
 	// latest are the highest numbers of deliveries of this process's latest inserts,
@@ -37,30 +50,116 @@ type notices struct {
 	deaf sync.Once
 }
 
-// due tells whether an Insert that begins now should notify.
-func (n *notices) due() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	now := time.Now()
-	if now.Sub(n.last) < noticeGap {
-		return false
+// lanesTold are the lanes that a notice tells of: if they are more than
+// noticeLanes, all that there may be.
+type lanesTold []string
+
+func (t *lanesTold) add(lanes ...string) {
+	for _, l := range lanes {
+		if len(*t) > noticeLanes {
+			return
+		}
+		if !slices.Contains(*t, l) {
+			*t = append(*t, l)
+		}
 	}
-	n.last = now
-	n.owed = false // those have committed, so whoever is woken now sees them
-	return true
 }
 
-// trail is called when an Insert that due has told not to notify has committed.
-func (n *notices) trail(s *Store) {
-	if s.dialect != postgres || !s.cfg.notify {
+// lanesOf are the lanes into which events go.
+func lanesOf(events []store.NewEvent) (t lanesTold) {
+	for i := range events {
+		for j := range events[i].Deliveries {
+			t.add(clean(events[i].Deliveries[j].EndpointID))
+		}
+	}
+	return t
+}
+
+// message is what a notice carries: who tells, and the lanes, if they are few.
+func (t lanesTold) message(teller string) string {
+	var a array
+	a.text(teller)
+	if len(t) <= noticeLanes {
+		for _, l := range t {
+			a.text(l)
+		}
+	}
+	return a.String()
+}
+
+// heard reads what a notice carries. One that cannot be read tells of no lanes,
+// nor do those of versions that named nothing but the teller.
+func heard(message string) (teller string, lanes []string) {
+	r := arrayReader{rest: message}
+	teller = r.text()
+	for r.more() {
+		lanes = append(lanes, r.text())
+	}
+	if r.failed {
+		return message, nil
+	}
+	return teller, lanes
+}
+
+// telling is the part of an Insert in the notices.
+type telling struct {
+	// lanes are those of the Insert, and notice what its statement is to tell, ""
+	// if another tells of it.
+	lanes  lanesTold
+	notice string
+	began  time.Time
+	// owed are the lanes of others of which the notice tells as well.
+	owed lanesTold
+}
+
+// begin tells what an Insert into lanes that begins now should tell.
+func (n *notices) begin(lanes lanesTold) telling {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	t := telling{lanes: lanes, began: time.Now()}
+	if len(lanes) == 0 || t.began.Sub(n.last) < n.gap {
+		return t
+	}
+	// What is owed has been committed, so whoever is woken then sees it.
+	t.owed = n.owed
+	n.last, n.owed = t.began, nil
+	told := slices.Clone(t.owed)
+	told.add(lanes...)
+	t.notice = told.message(n.mark())
+	return t
+}
+
+// done ends the part of an Insert, which has inserted deliveries or not.
+func (n *notices) done(t telling, inserted bool, s *Store) {
+	if t.notice != "" && inserted {
+		n.took(time.Since(t.began))
+		return
+	}
+	owed := t.owed
+	if inserted {
+		owed.add(t.lanes...)
+	}
+	n.trail(owed, s)
+}
+
+// took notes how long a notice has taken.
+func (n *notices) took(d time.Duration) {
+	n.mu.Lock()
+	n.gap = min(max(noticeShare*d, leastNoticeGap), mostNoticeGap)
+	n.mu.Unlock()
+}
+
+// trail sees to a notice of lanes in which something was committed without one.
+func (n *notices) trail(lanes lanesTold, s *Store) {
+	if len(lanes) == 0 || !s.tells() {
 		return
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.owed = true
+	n.owed.add(lanes...)
 	if !n.armed {
 		n.armed = true
-		time.AfterFunc(noticeGap-time.Since(n.last), func() { n.send(s) })
+		time.AfterFunc(n.gap-time.Since(n.last), func() { n.send(s) })
 	}
 }
 
@@ -70,42 +169,54 @@ func (n *notices) send(s *Store) {
 	n.mu.Lock()
 	n.armed = false
 	owed := n.owed
-	if rest := noticeGap - time.Since(n.last); owed && rest > 0 {
+	if rest := n.gap - time.Since(n.last); len(owed) > 0 && rest > 0 {
 		// An Insert has notified meanwhile, and one that it could not see has
 		// committed after that.
 		n.armed = true
 		time.AfterFunc(rest, func() { n.send(s) })
-		owed = false
-	} else if owed {
-		n.owed, n.last = false, time.Now()
+		owed = nil
 	}
-	n.mu.Unlock()
-	if !owed {
+	if len(owed) == 0 {
+		n.mu.Unlock()
 		return
 	}
+	began := time.Now()
+	n.owed, n.last = nil, began
+	message := owed.message(n.mark())
+	n.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), min(time.Second, s.cfg.timeout))
 	defer cancel()
-	_ = s.notify(ctx, n.mark())
+	_ = s.notify(ctx, message)
+	n.took(time.Since(began))
 }
 
-func (s *Store) notify(ctx context.Context, payload string) error {
-	_, err := conn{s: s, pool: s.db}.exec(ctx, "SELECT pg_notify(?, ?)", s.channel(), payload)
+func (s *Store) notify(ctx context.Context, message string) error {
+	_, err := conn{s: s, pool: s.db}.exec(ctx, "SELECT pg_notify(?, ?)", s.channel(), message)
 	return err
 }
 
-// mark returns what the notices of this process carry.
-func (n *notices) mark() string {
+// tells tells whether this process notifies others.
+func (s *Store) tells() bool { return s.dialect == postgres && s.cfg.notify }
+
+// self returns what marks the notices of this process.
+func (n *notices) self() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	return n.mark()
+}
+
+// mark is self for who holds the lock.
+func (n *notices) mark() string {
 	if n.own == "" {
 		n.own = rand.Text()
 	}
 	return n.own
 }
 
-// inserted notes what this process inserts, for [Store.poll]. Where transactions
-// insert it is called before the commit, so that nobody sees what is not noted.
-func (n *notices) inserted(in []store.Inserted) {
+// inserted notes what this process inserts, for [Store.poll], and tells whether
+// there are deliveries among it. Where transactions insert it is called before the
+// commit, so that nobody sees what is not noted.
+func (n *notices) inserted(in []store.Inserted) bool {
 	newest := ""
 	for i := range in {
 		if refs := in[i].Deliveries; len(refs) > 0 && !in[i].Duplicate {
@@ -113,12 +224,13 @@ func (n *notices) inserted(in []store.Inserted) {
 		}
 	}
 	if newest == "" {
-		return
+		return false
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.latest[n.inserts%len(n.latest)] = deliveryNumber(newest)
 	n.inserts++
+	return true
 }
 
 // isOwn tells whether one of the latest inserts of this process ended with a
@@ -127,15 +239,6 @@ func (n *notices) isOwn(number int64) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Contains(n.latest[:min(n.inserts, len(n.latest))], number)
-}
-
-// payload is what an insert's notice carries: nothing from a transaction of the
-// host, which this process is not told of either.
-func (s *Store) payload(c conn) string {
-	if c.host {
-		return ""
-	}
-	return s.notices.mark()
 }
 
 // channel is the name of the channel of Postgres on which inserts are told:

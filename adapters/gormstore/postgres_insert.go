@@ -106,9 +106,9 @@ func (q postgresQueue) insert(ctx context.Context, c conn, events []*newEvent) e
 		eventLow.String(), deliveryLow.String(), endpoint.String(), sizes.String(), apart.String(),
 	}
 	text := postgresInsertQuiet
-	if fresh && q.cfg.notify && !c.silent {
+	if fresh && c.notice != "" {
 		text = postgresInsertNotify
-		args = append(args, q.channel(), q.payload(c))
+		args = append(args, q.channel(), c.notice)
 	}
 	return c.query(ctx, text, args, func(rows *sql.Rows) error {
 		var seq, base int64

@@ -50,8 +50,8 @@ func (s *Store) Requeue(ctx context.Context, p store.RequeueParams) ([]store.Req
 	if len(r.delta) > 0 && !p.DryRun {
 		s.afterDelta(ctx)
 	}
-	if len(r.again)+len(r.made) > 0 && !p.DryRun {
-		s.notices.trail(s)
+	if !p.DryRun {
+		s.notices.trail(r.lanes(), s)
 	}
 	return r.results, nil
 }
@@ -91,6 +91,16 @@ type requeuedDelivery struct {
 	state    store.State
 	// items are the results that wait for the number.
 	items []int
+}
+
+// lanes are those that have got work.
+func (r *requeue) lanes() (t lanesTold) {
+	for i := range r.results {
+		if result := r.results[i].Result; result == store.RequeueDone || result == store.RequeueCreated {
+			t.add(clean(r.results[i].EndpointID))
+		}
+	}
+	return t
 }
 
 // plan reads what is named, and decides.

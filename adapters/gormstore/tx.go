@@ -86,6 +86,9 @@ func (t hostTx) Insert(ctx context.Context, events []store.NewEvent) (in []store
 		return nil, ctx.Err()
 	}
 	err = t.run(ctx, fmt.Sprintf("inserting %d events", len(events)), func(ctx context.Context, c conn) error {
+		if t.s.tells() {
+			c.notice = lanesOf(events).message("") // of nobody: this process, too, is to hear it
+		}
 		return t.whole(ctx, c, func() error {
 			in, err = t.s.insertOn(ctx, c, events)
 			return err

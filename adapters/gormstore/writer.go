@@ -45,11 +45,15 @@ func (s *Store) Insert(ctx context.Context, events []store.NewEvent) ([]store.In
 	}
 	doing := fmt.Sprintf("inserting %d events", len(events))
 	var in []store.Inserted
-	notify := s.notices.due()
+	var tell telling
+	if s.tells() {
+		tell = s.notices.begin(lanesOf(events))
+	}
+	inserted := false
 	insert := func(ctx context.Context, c conn) (err error) {
-		c.silent = !notify
+		c.notice = tell.notice
 		if in, err = s.insertOn(ctx, c, events); err == nil {
-			s.notices.inserted(in)
+			inserted = s.notices.inserted(in)
 		}
 		return err
 	}
@@ -59,13 +63,11 @@ func (s *Store) Insert(ctx context.Context, events []store.NewEvent) ([]store.In
 	} else {
 		err = s.write(ctx, doing, once, insert)
 	}
+	s.notices.done(tell, err == nil && inserted, s)
 	if err != nil {
 		return nil, err
 	}
 	s.afterDelta(ctx)
-	if !notify {
-		s.notices.trail(s)
-	}
 	return in, nil
 }
 
