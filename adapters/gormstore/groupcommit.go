@@ -117,9 +117,11 @@ func (w *writes) next() {
 func (s *Store) together(group []*write) {
 	err := s.share(group)
 	for _, call := range group {
-		if call.err = nil; err != nil {
-			call.err = s.transact(call.ctx, call.f)
+		if err == nil {
+			call.err = nil
+			continue
 		}
+		call.err = s.transact(call.ctx, call.f) // errCutShort, if that panics
 	}
 }
 

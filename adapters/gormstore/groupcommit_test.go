@@ -78,6 +78,13 @@ func TestSharedTransaction(t *testing.T) {
 	fine := func(context.Context, conn) error { return nil }
 	refuse := func(context.Context, conn) error { return errRefused }
 	panics := func(context.Context, conn) error { panic("driver") }
+	runs := 0
+	panicsAlone := func(context.Context, conn) error {
+		if runs++; runs == 2 {
+			panic("driver")
+		}
+		return nil
+	}
 	type calls = []func(context.Context, conn) error
 	for _, c := range []struct {
 		name  string
@@ -88,6 +95,10 @@ func TestSharedTransaction(t *testing.T) {
 		{"all fine", calls{fine, fine, fine}, []any{nil, nil, nil}, []string{"commit"}},
 		{"one refuses", calls{fine, refuse, fine}, []any{nil, errRefused, nil}, []string{"rollback", "commit", "rollback", "commit"}},
 		{"one panics", calls{fine, panics, fine}, []any{"driver", errCutShort, errCutShort}, []string{"rollback"}},
+		{
+			"one panics when it runs alone", calls{fine, panicsAlone, refuse, fine},
+			[]any{"driver", errCutShort, errCutShort, errCutShort}, []string{"rollback", "commit", "rollback"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
