@@ -32,6 +32,9 @@ func (c conn) exec(ctx context.Context, text string, args ...any) (int64, error)
 		result sql.Result
 		err    error
 	)
+	if ctx, err = c.uninterrupted(ctx); err != nil {
+		return 0, err
+	}
 	if stmt := c.prepared(ctx, text); stmt != nil { //nolint:sqlclosecheck // kept, see preparedStatements
 		result, err = stmt.ExecContext(ctx, args...)
 	} else {
@@ -51,12 +54,27 @@ func (c conn) query(ctx context.Context, text string, args []any, scan func(*sql
 		rows *sql.Rows
 		err  error
 	)
+	if ctx, err = c.uninterrupted(ctx); err != nil {
+		return err
+	}
 	if stmt := c.prepared(ctx, text); stmt != nil { //nolint:sqlclosecheck // kept, see preparedStatements
 		rows, err = stmt.QueryContext(ctx, args...)
 	} else {
 		rows, err = c.pool.QueryContext(ctx, c.s.sql.of(text), args...)
 	}
 	return each(rows, err, scan)
+}
+
+// uninterrupted returns the context for a statement, or an error if ctx has ended.
+// A statement that writes and is interrupted ends the whole transaction on SQLite,
+// savepoints included. A host that goes on with its transaction would not notice:
+// what it writes then is committed at once, each statement by itself. So its
+// transaction is left at the end of a statement, never within one.
+func (c conn) uninterrupted(ctx context.Context) (context.Context, error) {
+	if !c.host || c.s.dialect != sqlite {
+		return ctx, nil
+	}
+	return context.WithoutCancel(ctx), ctx.Err()
 }
 
 // queryOnce is query for a text without parameters that is one of very many: it

@@ -131,8 +131,9 @@ func (t hostTx) whole(ctx context.Context, c conn, f func() error) error {
 	}
 	err := f()
 	if err == nil {
-		_, err = c.exec(ctx, "RELEASE SAVEPOINT postrider_insert")
-		return err
+		if _, err = c.exec(ctx, "RELEASE SAVEPOINT postrider_insert"); err == nil {
+			return nil
+		}
 	}
 	// The time for f may be over, and the host's transaction go on. If these fail,
 	// the server has rolled back everything, savepoints included, as after a

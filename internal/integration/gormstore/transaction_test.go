@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -171,6 +172,97 @@ func TestInsertIsWhole(t *testing.T) {
 		rename("hidden", "deltas")
 		wantCount(t, s, 1, 1)
 	})
+}
+
+// ending is a transaction of the host that ends the context of an Insert: before
+// the statement of that place, or, if late is set, that long after its beginning.
+type ending struct {
+	*sql.Tx
+	end   context.CancelFunc
+	place int
+	late  time.Duration
+}
+
+func (e *ending) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	e.at()
+	return e.Tx.ExecContext(ctx, text, args...)
+}
+
+func (e *ending) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	e.at()
+	return e.Tx.QueryContext(ctx, text, args...)
+}
+
+func (e *ending) at() {
+	switch e.place--; {
+	case e.place != 0:
+	case e.late > 0:
+		time.AfterFunc(e.late, e.end)
+	default:
+		e.end()
+	}
+}
+
+// TestInsertCutShort lets the context of an Insert end in the host's transaction on
+// SQLite, before and within each of its statements. The host's transaction goes on,
+// and the Insert is whole or not at all.
+func TestInsertCutShort(t *testing.T) {
+	for _, d := range []database{sqlitePure, sqliteCgo} {
+		t.Run(d.name, func(t *testing.T) {
+			h := newHost(t, d)
+			db := h.open(t, 2)
+			s := h.store(t, db)
+			if err := db.Exec("CREATE TABLE orders (id INTEGER PRIMARY KEY)").Error; err != nil {
+				t.Fatal(err)
+			}
+			long := make([]string, 20_000) // they take longer than the driver needs to notice
+			for i := range long {
+				long[i] = fmt.Sprint("ep", i)
+			}
+			events, orders := 0, 0
+			// try tells whether the Insert succeeded.
+			try := func(e *ending, to ...string) bool {
+				tx := db.Begin()
+				defer tx.Rollback()
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				e.Tx, e.end = tx.Statement.ConnPool.(*sql.Tx), cancel
+				order := func() {
+					orders++
+					if err := tx.Exec("INSERT INTO orders VALUES (?)", orders).Error; err != nil {
+						t.Error(err)
+					}
+				}
+				order()
+				session := tx.Session(&gorm.Session{NewDB: true})
+				session.Statement.ConnPool = e
+				_, err := s.Tx(session).Insert(ctx, []store.NewEvent{newEvent(fmt.Sprint("e", orders), to...)})
+				if err == nil {
+					events++
+				} else if !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+				order()
+				if err := tx.Commit().Error; err != nil {
+					t.Errorf("commit: %v", err)
+				}
+				stored, _ := count(t, s)
+				if stored != events {
+					t.Fatalf("there are %d events, want %d, after an Insert with the result %v", stored, events, err)
+				}
+				var kept int
+				if err := db.Raw("SELECT COUNT(*) FROM orders").Scan(&kept).Error; err != nil || kept != orders {
+					t.Fatalf("there are %d orders, want %d, %v", kept, orders, err)
+				}
+				return err == nil
+			}
+			for place := 1; !try(&ending{place: place}, "a", "b"); place++ {
+			}
+			for place := 1; place <= 6; place++ {
+				try(&ending{place: place, late: time.Millisecond}, long...)
+			}
+		})
+	}
 }
 
 // TestDuplicateBehindSnapshot inserts, in a transaction that reads as of its
