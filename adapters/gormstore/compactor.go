@@ -22,7 +22,8 @@ const (
 	// the transactions of a compaction: more than one process may write.
 	compactRows   = 1024
 	compactRounds = 8
-	// compactTime bounds a compaction, for a caller waits for it.
+	// compactTime bounds a compaction, for a caller waits for it, and the taking of
+	// statistics before it: each by itself, for either can take more than that.
 	compactTime = 200 * time.Millisecond
 )
 
@@ -72,9 +73,9 @@ func (k *compactor) run(ctx context.Context, s *Store) {
 	}
 	defer k.running.Store(false)
 	k.pending.Store(0)
+	s.refreshStatistics(ctx)
 	ctx, cancel := context.WithTimeout(ctx, compactTime)
 	defer cancel()
-	s.refreshStatistics(ctx)
 	for range compactRounds {
 		rows, err := s.compact(ctx)
 		if err != nil || rows < compactRows {

@@ -27,6 +27,8 @@ func (s *Store) refreshStatistics(ctx context.Context) {
 	if s.dialect != postgres {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, compactTime)
+	defer cancel()
 	_ = s.single(ctx, "taking statistics", once, func(ctx context.Context, c conn) error {
 		for _, t := range grown {
 			var outgrown sql.NullBool
