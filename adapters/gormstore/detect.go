@@ -43,7 +43,7 @@ func detectPostgres(ctx context.Context, db *sql.DB) (database, error) {
 	var number int
 	var encoding, identity string
 	err := db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
-		current_database() || ' ' || (SELECT oid FROM pg_database WHERE datname = current_database()) || ' ' || current_schema()`).
+		current_database() || ' ' || (SELECT oid FROM pg_database WHERE datname = current_database()) || ' ' || COALESCE(current_schema(), '')`).
 		Scan(&number, &encoding, &identity)
 	if err != nil {
 		return database{}, failed("asking the server for its version", err)

@@ -189,6 +189,14 @@ func TestSchema(t *testing.T) {
 		if other.Info().ID == s.Info().ID {
 			t.Error("two stores in different schemas have one id")
 		}
+		if !d.is("postgres") {
+			return
+		}
+		nowhere := *h
+		nowhere.connect = func() gorm.Dialector {
+			return postgres.Open(with(servers.SharedPostgres(t, "17").DSN, "search_path=nowhere"))
+		}
+		works(t, nowhere.store(t, nowhere.open(t, 3), gormstore.WithSchema(schema)), "nowhere")
 	})
 }
 
