@@ -9,9 +9,13 @@ import (
 	"github.com/postrider/postrider/store"
 )
 
+// mostAsked is what a number counts as that is larger, as that of a caller who
+// wants no bound: databases add to it, and multiply it, in 32 bits.
+const mostAsked = 1 << 24
+
 // Due implements [store.Queue].
 func (s *Store) Due(ctx context.Context, p store.DueParams) (due store.DueLanes, err error) {
-	p.Limit = max(p.Limit, 1)
+	p.Limit = min(max(p.Limit, 1), mostAsked)
 	err = s.read(ctx, "looking for work", func(ctx context.Context, c conn) error {
 		due, err = s.queue.due(ctx, c, p)
 		return err
@@ -24,7 +28,7 @@ func (s *Store) Claim(ctx context.Context, p store.ClaimParams) (batch store.Bat
 	if p.Lease <= 0 {
 		return batch, fmt.Errorf("gormstore: claiming: Lease is %v: must be above 0", p.Lease)
 	}
-	p.Max = max(p.Max, 1)
+	p.Max = min(max(p.Max, 1), mostAsked)
 	p.Lanes = distinct(p.Lanes)
 	claim := func(ctx context.Context, c conn) (err error) {
 		batch, err = s.queue.claim(ctx, c, p)
@@ -41,15 +45,15 @@ func (s *Store) Claim(ctx context.Context, p store.ClaimParams) (batch store.Bat
 	return batch, nil
 }
 
-// distinct adds up the numbers of lanes that are named twice, and makes those
-// below 0 none.
+// distinct adds up the numbers of lanes that are named twice, makes those below 0
+// none, and bounds them.
 func distinct(lanes []store.Lane) []store.Lane {
 	place := make(map[string]int, len(lanes))
 	out := make([]store.Lane, 0, len(lanes))
 	for _, l := range lanes {
-		l.N = max(l.N, 0)
+		l.N = min(max(l.N, 0), mostAsked)
 		if i, again := place[l.ID]; again {
-			out[i].N += l.N
+			out[i].N = min(out[i].N+l.N, mostAsked)
 			continue
 		}
 		place[l.ID] = len(out)
@@ -108,7 +112,8 @@ func newSettlement(outcomes []store.Outcome) *settlement {
 		o := &outcomes[i]
 		n := deliveryNumber(o.DeliveryID)
 		k := numberToken{n, o.Token}
-		if n == 0 || b.of[k] != nil {
+		// A delivery that was never claimed has the token 0, which nobody holds.
+		if n == 0 || o.Token < 1 || b.of[k] != nil {
 			continue
 		}
 		all = append(all, numbered{Outcome: o, number: n})

@@ -1,6 +1,7 @@
 package gormstore_test
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -100,6 +101,51 @@ func TestWhatWasClaimedHereChangesElsewhere(t *testing.T) {
 			counts := []store.Counts{{Delivered: 4}, {Delivered: 8}, {Delivered: 10, Cancelled: 2}}[round]
 			if stats.Total != counts {
 				t.Errorf("%s: counts are %+v, want %+v", change.name, stats.Total, counts)
+			}
+		}
+	})
+}
+
+// TestNoToken settles deliveries that nobody has claimed by outcomes without a token.
+func TestNoToken(t *testing.T) {
+	each(t, func(t *testing.T, d database) {
+		h := newHost(t, d)
+		s := h.store(t, h.open(t, 2))
+		id := insert(t, s, newEvent("e", "l"))[0].Deliveries[0].ID
+		for _, token := range []int64{0, -1} {
+			r, err := s.Settle(t.Context(), []store.Outcome{{DeliveryID: id, Token: token, State: store.StateDelivered}})
+			if err != nil || !slices.Equal(r.Lost, []string{id}) {
+				t.Errorf("settled with token %d: %+v, %v; want it lost", token, r, err)
+			}
+		}
+		if got, err := s.Delivery(t.Context(), "", id); err != nil || got.State != store.StatePending {
+			t.Errorf("the delivery is %v, %v; want it pending", got.State, err)
+		}
+	})
+}
+
+// TestNoBounds asks for as much as a number can say.
+func TestNoBounds(t *testing.T) {
+	each(t, func(t *testing.T, d database) {
+		h := newHost(t, d)
+		s := h.store(t, h.open(t, 2))
+		insert(t, s, newEvent("e", "a", "b"), newEvent("f", "a"))
+		for _, most := range []int{math.MaxInt, math.MaxInt/4 + 1, math.MaxInt32} {
+			for _, p := range []store.DueParams{{Mark: "0", Limit: most}, {Sweep: true, Limit: most}} {
+				due, err := s.Due(t.Context(), p)
+				if err != nil || len(due.Lanes) != 2 || due.Behind || p.Sweep && !due.Wrapped {
+					t.Errorf("due %+v: %+v, %v; want two lanes, and no more", p, due, err)
+				}
+			}
+		}
+		for _, p := range []store.ClaimParams{
+			{Lanes: []store.Lane{{ID: "a", N: math.MaxInt}, {ID: "a", N: math.MaxInt}}, Max: 1},
+			{Lanes: []store.Lane{{ID: "b", N: 0}, {ID: "a", N: 1}}, Max: math.MaxInt32},
+			{Lanes: []store.Lane{{ID: "b", N: math.MaxInt}, {ID: "b", N: 1}}, Max: math.MaxInt, MaxBytes: math.MaxInt},
+		} {
+			p.Lease = math.MaxInt64
+			if b, err := s.Claim(t.Context(), p); err != nil || len(b.Deliveries) != 1 {
+				t.Errorf("claimed %d by %+v, %v; want one", len(b.Deliveries), p, err)
 			}
 		}
 	})
