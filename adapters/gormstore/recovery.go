@@ -21,7 +21,8 @@ func (s *Store) Cancel(ctx context.Context, tenant string, ids []string, reason 
 	}
 	numbers = sortedSet(numbers)
 	var pending map[int64]bool
-	err := s.write(ctx, fmt.Sprintf("cancelling %d deliveries", len(ids)), idempotent, func(ctx context.Context, c conn) error {
+	// To do it again does no harm, but would answer that none was pending.
+	err := s.write(ctx, fmt.Sprintf("cancelling %d deliveries", len(ids)), once, func(ctx context.Context, c conn) error {
 		pending = make(map[int64]bool)
 		delta := make(tally)
 		now, err := c.now(ctx)

@@ -150,12 +150,14 @@ func (t *taking) batch(ctx context.Context, c conn, events []store.Event) (store
 		r := &t.rows[i]
 		e, l := &out.Events[r.event], &t.lanes[r.lane]
 		at := l.place - 1
+		// It may have gone since the lanes were read.
+		endpoint, exists := endpoints[l.id]
 		switch {
 		case at >= 0 && l.tenant == e.Tenant:
-		case at < 0 && l.exists && endpoints[l.id].Tenant == e.Tenant:
+		case at < 0 && exists && endpoint.Tenant == e.Tenant:
 			at = len(out.Endpoints)
 			l.place, l.tenant = at+1, e.Tenant
-			out.Endpoints = append(out.Endpoints, endpoints[l.id])
+			out.Endpoints = append(out.Endpoints, endpoint)
 		default:
 			// There is none, or it is another tenant's, and nothing of it may be seen.
 			k := foreign{r.lane, e.Tenant}
