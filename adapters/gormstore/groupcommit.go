@@ -4,19 +4,25 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
 // SQLite has one writer at a time, and a commit costs as much as what it commits
 // (with synchronous=FULL, far more). So calls that wait for their turn are
-// carried out together: in one transaction, one after another, as they came. If
-// one of them fails, nothing of the transaction remains, and each of them runs
-// again by itself.
+// carried out together: in one transaction, one after another, as they came, but
+// for no more than a part of the time that each has: those that are left then run
+// by themselves. If one of them fails, nothing of the transaction remains, and each
+// of them runs again by itself.
 
 // errCutShort is the result of a call whose transaction was cut short by a panic.
 var errCutShort = errors.New("the transaction that was shared with another call was cut short")
 
-// groupMost bounds the calls of one transaction.
-const groupMost = 32
+// groupMost bounds the calls of one transaction, and groupTime is the part of a
+// call's time after which it takes no further ones.
+const (
+	groupMost = 32
+	groupTime = 4
+)
 
 // writes is the queue of calls that write. The zero value is ready.
 type writes struct {
@@ -115,9 +121,9 @@ func (w *writes) next() {
 
 // together carries out calls in one transaction, or each in its own.
 func (s *Store) together(group []*write) {
-	err := s.share(group)
-	for _, call := range group {
-		if err == nil {
+	shared := s.share(group)
+	for i, call := range group {
+		if i < shared {
 			call.err = nil
 			continue
 		}
@@ -125,10 +131,10 @@ func (s *Store) together(group []*write) {
 	}
 }
 
-// share carries out calls in one transaction. If it comes to nothing, by an error
-// or by a panic, what was remembered of endpoints is forgotten: one of the calls
-// may have read what another had written.
-func (s *Store) share(group []*write) error {
+// share carries out calls in one transaction, and returns how many of them. If it
+// comes to nothing, by an error or by a panic, what was remembered of endpoints is
+// forgotten: one of the calls may have read what another had written.
+func (s *Store) share(group []*write) (shared int) {
 	// No caller's end ends the transaction of the others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(group[0].ctx), s.cfg.timeout)
 	defer cancel()
@@ -139,13 +145,20 @@ func (s *Store) share(group []*write) error {
 		}
 	}()
 	err := s.transact(ctx, func(_ context.Context, c conn) error {
+		began := time.Now() // after the wait for the writer
 		for _, call := range group {
+			if shared > 0 && time.Since(began) > s.cfg.timeout/groupTime {
+				break
+			}
 			if err := call.f(call.ctx, c); err != nil {
 				return err
 			}
+			shared++
 		}
 		return nil
 	})
-	committed = err == nil
-	return err
+	if committed = err == nil; !committed {
+		return 0
+	}
+	return shared
 }

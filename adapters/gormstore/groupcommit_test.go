@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,4 +145,43 @@ func TestSharedTransactionIsForgotten(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSharedTransactionHasTime has more calls wait than have time. They share
+// transactions, but not to the end of the time of all.
+func TestSharedTransactionHasTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, d := newWriter(t)
+		const calls, inTime = 16, 8
+		var wait sync.WaitGroup
+		var done atomic.Int64
+		for range calls {
+			wait.Go(func() {
+				err := s.write(context.Background(), "waiting", once, func(ctx context.Context, _ conn) error {
+					select {
+					case <-time.After(s.cfg.timeout/inTime - time.Millisecond):
+						return nil
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				})
+				if err == nil {
+					done.Add(1)
+				}
+			})
+		}
+		wait.Wait()
+		if n := done.Load(); n != inTime {
+			t.Errorf("%d of %d calls were carried out, where there was time for %d", n, calls, inTime)
+		}
+		commits := 0
+		for _, how := range d.ends {
+			if how == "commit" {
+				commits++
+			}
+		}
+		if commits >= inTime {
+			t.Errorf("transactions ended by %q, want some that were shared", d.ends)
+		}
+	})
 }
