@@ -3,6 +3,7 @@ package gormstore
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 )
 
@@ -20,8 +21,10 @@ import (
 const (
 	// perMilli is how many numbers there are in a millisecond.
 	perMilli = 1_000_000
-	// block is how many of them a process reserves at once.
-	block = 1000
+	// block is how many of them a process reserves at once, and blocks how many
+	// blocks there are.
+	block  = 1000
+	blocks = perMilli / block
 )
 
 // deliveryPrefix begins every delivery id; thirteen digits of base 32 follow, so
@@ -75,6 +78,10 @@ func deliveryNumber(id string) int64 {
 type lows struct {
 	mu        sync.Mutex
 	next, end int64
+	// turn is the next block of those that this process takes by chance, unless it
+	// has to draw one.
+	turn  int64
+	drawn bool
 }
 
 // take returns the first of n numbers in a row, n at most block. reserve returns
@@ -104,9 +111,24 @@ func (l *lows) take(ctx context.Context, n int, reserve func(context.Context) (i
 	return first, nil
 }
 
-// drop gives up what is left of a block, some of which is taken.
+// byChance returns the number of a block where there is no sequence of them: the
+// first one is drawn, and those after it follow. A batch has one millisecond and
+// can take a hundred blocks, of which two would be the same if each was drawn.
+func (l *lows) byChance() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.drawn {
+		l.turn, l.drawn = rand.Int64N(blocks), true // #nosec G404 -- no secret
+	}
+	b := l.turn
+	l.turn = (b + 1) % blocks
+	return b
+}
+
+// drop gives up what is left of a block, some of which is taken, and draws the
+// next one: those that follow may be taken as well.
 func (l *lows) drop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.next = l.end
+	l.next, l.drawn = l.end, false
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"math/rand/v2"
 
 	"github.com/postrider/postrider/store"
 )
@@ -195,7 +194,7 @@ func (s *Store) plan(ctx context.Context, c conn, e *newEvent) error {
 func (s *Store) reserver(c conn) func(context.Context) (int64, error) {
 	return func(ctx context.Context) (n int64, err error) {
 		if s.dialect != postgres {
-			return rand.Int64N(perMilli / block), nil // #nosec G404 -- no secret
+			return s.lows.byChance(), nil
 		}
 		err = c.one(ctx, "SELECT nextval('{numbers}')", nil, &n)
 		return n, err
