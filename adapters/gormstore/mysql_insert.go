@@ -83,7 +83,15 @@ func (q mysqlQueue) insert(ctx context.Context, c conn, events []*newEvent) erro
 }
 
 // insertEvents stores the events that are not there, and returns them.
-func (q mysqlQueue) insertEvents(ctx context.Context, c conn, events []*newEvent) ([]*newEvent, error) {
+func (q mysqlQueue) insertEvents(ctx context.Context, c conn, events []*newEvent) (_ []*newEvent, err error) {
+	if c.host {
+		// Under REPEATABLE READ MySQL keeps, of an insert that has met its key, a lock on
+		// all that comes after the last event: every other insert would wait for the
+		// host's transaction. So what can be seen is not inserted.
+		if events, err = q.absent(ctx, c, events, ""); err != nil {
+			return nil, err
+		}
+	}
 	for len(events) > 0 {
 		rows := valueRows{form: list(12)}
 		for _, n := range events {
@@ -98,7 +106,7 @@ func (q mysqlQueue) insertEvents(ctx context.Context, c conn, events []*newEvent
 		if _, undo := c.pool.ExecContext(ctx, mysqlRollback); undo != nil {
 			return nil, undo
 		}
-		absent, lookErr := q.absent(ctx, c, events)
+		absent, lookErr := q.absent(ctx, c, events, " LOCK IN SHARE MODE")
 		if lookErr != nil {
 			return nil, lookErr
 		}
@@ -129,9 +137,9 @@ func (r *valueRows) addEvent(n *newEvent) error {
 	return nil
 }
 
-// absent returns the events that are not stored. It locks what it finds, and so
+// absent returns the events that are not stored. If it locks what it finds, it
 // reads what is, whatever the transaction saw first.
-func (q mysqlQueue) absent(ctx context.Context, c conn, events []*newEvent) ([]*newEvent, error) {
+func (q mysqlQueue) absent(ctx context.Context, c conn, events []*newEvent, lock string) ([]*newEvent, error) {
 	found := make(map[eventKey]bool)
 	for left := events; len(left) > 0; {
 		part := left[:min(len(left), mysqlRows)]
@@ -143,7 +151,7 @@ func (q mysqlQueue) absent(ctx context.Context, c conn, events []*newEvent) ([]*
 			args = append(args, e.Tenant, e.ID)
 		}
 		text := "SELECT tenant, id FROM {events} FORCE INDEX ({events_by_id}) WHERE " +
-			strings.TrimSuffix(strings.Repeat("tenant = ? AND id = ? OR ", size), " OR ") + " LOCK IN SHARE MODE"
+			strings.TrimSuffix(strings.Repeat("tenant = ? AND id = ? OR ", size), " OR ") + lock
 		err := c.query(ctx, text, args, func(rows *sql.Rows) error {
 			var k eventKey
 			err := rows.Scan(&k.tenant, &k.id)

@@ -12,7 +12,10 @@ import (
 // under REPEATABLE READ, the default of MySQL, a transaction of the host reads as
 // of its beginning, and the event was stored since. Reads that lock see what is
 // there. They name single keys, so that they lock no gap that others insert into,
-// and they are made in this rare case only.
+// and they are made in this rare case only. Deliveries that are apart have no such
+// key: to look for them would hold up every insert until the host's transaction
+// ends. So that is done only where the event has had no room for all of its
+// deliveries, and those that a replay has made since are not named.
 func (s *Store) unseen(ctx context.Context, c conn, e *newEvent, r *store.Inserted) (found bool, err error) {
 	var seq int64
 	var span int
@@ -38,7 +41,7 @@ func (s *Store) unseen(ctx context.Context, c conn, e *newEvent, r *store.Insert
 	err = inLists(numbers, func(list string, args []any) error {
 		return c.query(ctx, "SELECT id, endpoint_id FROM {deliveries} FORCE INDEX (PRIMARY) WHERE id IN ("+list+") ORDER BY id LOCK IN SHARE MODE", args, scan)
 	})
-	if err == nil {
+	if err == nil && span == block-1 {
 		err = c.query(ctx, "SELECT id, endpoint_id FROM {deliveries} FORCE INDEX ({deliveries_apart}) WHERE apart = ? ORDER BY id LOCK IN SHARE MODE", []any{seq}, scan)
 	}
 	return true, err
