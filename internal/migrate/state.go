@@ -86,9 +86,14 @@ func (t Tables) existsMeta() (text string, args []any) {
 	return "SELECT COUNT(*) FROM " + main + " WHERE type = 'table' AND name = ?", []any{t.Prefix + "meta"}
 }
 
-// Record returns the statements that note that the tables are at v.
+// Record returns the statements that note that the tables are at v, with nothing
+// done of the version after it: whoever did a part of v may have been another.
 func (t Tables) Record(v Version) []string {
-	return []string{t.set(metaVersion, v.Number), t.set(metaCompatible, v.Compatible)}
+	texts := []string{t.set(metaVersion, v.Number), t.set(metaCompatible, v.Compatible)}
+	if t.Dialect == "mysql" {
+		texts = append(texts, t.set(metaStep, 0))
+	}
+	return texts
 }
 
 // set returns a statement that stores a value.

@@ -91,7 +91,7 @@ func (t Tables) stepwise(ctx context.Context, db *sql.DB, versions []Version) (S
 				return State{}, inFile(v, err)
 			}
 		}
-		if err := t.step(ctx, conn, append(t.Record(v), t.set(metaStep, 0))...); err != nil {
+		if err := t.step(ctx, conn, t.Record(v)...); err != nil {
 			return State{}, inFile(v, err)
 		}
 		state = State{Version: v.Number, Compatible: v.Compatible}

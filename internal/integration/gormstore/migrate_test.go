@@ -137,6 +137,34 @@ func TestTooNew(t *testing.T) {
 	})
 }
 
+// TestUpgradeByAnother begins an upgrade that a tool then does by the scripts: the
+// upgrade after it begins at its first statement.
+func TestUpgradeByAnother(t *testing.T) {
+	each(t, func(t *testing.T, d database) {
+		h := newHost(t, d)
+		db := h.open(t, 4)
+		works(t, h.store(t, db), "before")
+		const next = "-- compatible: 1\nALTER TABLE {events} ADD COLUMN shape integer;\nUPDATE {events} SET shape = 8;\n"
+		tables, versions := h.upgrade(t, "-- compatible: 1\nALTER TABLE {events} ADD COLUMN colour integer;\nUPDATE {nowhere} SET colour = 7;\n")
+		if state, err := tables.Up(t.Context(), poolOf(t, db), versions); err == nil {
+			t.Fatalf("a broken upgrade: %+v", state)
+		}
+		tables, versions = h.upgrade(t, "-- compatible: 1\nUPDATE {events} SET span = span;\n", next)
+		for _, text := range tables.Forward(versions[1]) {
+			if err := db.Exec(tables.Render(text)).Error; err != nil {
+				t.Fatal(err)
+			}
+		}
+		if state, err := tables.Up(t.Context(), poolOf(t, db), versions); err != nil || state.Version != 3 {
+			t.Fatalf("upgrade: %+v, %v", state, err)
+		}
+		var wrong int
+		if err := db.Raw("SELECT COUNT(*) FROM " + h.table("events") + " WHERE shape <> 8").Scan(&wrong).Error; err != nil || wrong != 0 {
+			t.Errorf("%d events were not upgraded, %v", wrong, err)
+		}
+	})
+}
+
 func second[T any](_ T, err error) error { return err }
 
 // upgrade returns the migrations of a dialect with more of them after the first.
