@@ -30,13 +30,41 @@ func appendDelta(b []byte, tenant, endpoint string, d store.Counts) []byte {
 	return append(b, ']')
 }
 
-// addDelta appends a payload to the deltas; an empty one changes nothing.
+// addDelta appends a payload to the deltas, a long one in parts: MySQL refuses, or
+// silently cuts, what is longer than its column, and refuses long packets. An empty
+// one changes nothing.
 func (s *Store) addDelta(ctx context.Context, c conn, payload string) error {
-	if payload == "" {
-		return nil
+	for payload != "" {
+		var part string
+		part, payload = cutPayload(payload, maxInsert)
+		if _, err := c.exec(ctx, "INSERT INTO {deltas} (payload) VALUES (?)", part); err != nil {
+			return err
+		}
 	}
-	_, err := c.exec(ctx, "INSERT INTO {deltas} (payload) VALUES (?)", payload)
-	return err
+	return nil
+}
+
+// cutPayload cuts a payload of more than so many bytes after an element. What is
+// none it leaves whole.
+func cutPayload(payload string, most int) (part, rest string) {
+	if len(payload) <= most {
+		return payload, ""
+	}
+	end := 0 // of the elements that fit; of the first one, if none does
+	for p := (payloadReader{rest: payload}); ; {
+		p.element()
+		if p.failed {
+			return payload, ""
+		}
+		if at := len(payload) - len(p.rest); end == 0 || at <= most {
+			end = at
+		}
+		if p.rest == "" || len(payload)-len(p.rest) >= most {
+			break
+		}
+		p.expect(',')
+	}
+	return payload[:end], strings.TrimPrefix(payload[end:], ",")
 }
 
 // place is where deliveries are counted.
@@ -77,17 +105,7 @@ func addCounts(sum *store.Counts, d store.Counts) {
 func (t tally) addPayload(payload string) error {
 	p := payloadReader{rest: payload}
 	for !p.failed {
-		p.expect('[')
-		var at place
-		at.tenant = p.text()
-		p.expect(',')
-		at.endpoint = p.text()
-		var d store.Counts
-		for _, n := range [...]*int64{&d.Pending, &d.Delivered, &d.Failed, &d.Cancelled} {
-			p.expect(',')
-			*n = p.number()
-		}
-		p.expect(']')
+		at, d := p.element()
 		if p.failed {
 			break
 		}
@@ -104,6 +122,20 @@ func (t tally) addPayload(payload string) error {
 type payloadReader struct {
 	rest   string
 	failed bool
+}
+
+// element reads an element of the list.
+func (p *payloadReader) element() (at place, d store.Counts) {
+	p.expect('[')
+	at.tenant = p.text()
+	p.expect(',')
+	at.endpoint = p.text()
+	for _, n := range [...]*int64{&d.Pending, &d.Delivered, &d.Failed, &d.Cancelled} {
+		p.expect(',')
+		*n = p.number()
+	}
+	p.expect(']')
+	return at, d
 }
 
 func (p *payloadReader) space() { p.rest = strings.TrimLeft(p.rest, " ") }

@@ -2,6 +2,8 @@ package gormstore
 
 import (
 	"maps"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/postrider/postrider/store"
@@ -35,6 +37,31 @@ func TestTallyReads(t *testing.T) {
 	want := tally{{"t", "a"}: {Pending: -1, Delivered: 1}, {"", `ü"`}: {Failed: 3}}
 	if !maps.Equal(got, want) {
 		t.Errorf("read %+v, want %+v", got, want)
+	}
+}
+
+// A payload that is too long for a row becomes several, of whole elements.
+func TestCutPayload(t *testing.T) {
+	sums := tally{}
+	for i := range 100 {
+		sums.add(place{`],["` + strings.Repeat("x", i), strconv.Itoa(i)}, store.Counts{Pending: int64(i + 1)})
+	}
+	whole := sums.payload()
+	for _, most := range []int{1, 50, 300, len(whole) - 1, len(whole)} {
+		got := tally{}
+		for rest := whole; rest != ""; {
+			var part string
+			part, rest = cutPayload(rest, most)
+			if len(part) > most && most >= 150 {
+				t.Errorf("a part has %d bytes, want %d at most", len(part), most)
+			}
+			if err := got.addPayload(part); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !maps.Equal(got, sums) {
+			t.Errorf("in parts of %d bytes the payload is another", most)
+		}
 	}
 }
 

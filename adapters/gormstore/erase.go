@@ -25,8 +25,7 @@ func (s *Store) EraseTenant(ctx context.Context, tenant string, limit int) (stor
 	}
 	var purged store.Purged
 	for {
-		want := min(purgeTransaction, limit-purged.Events)
-		n, err := s.eraseEvents(ctx, doing, tenant, want)
+		n, more, err := s.eraseEvents(ctx, doing, tenant, min(purgeTransaction, limit-purged.Events))
 		if err != nil {
 			return store.Purged{}, err
 		}
@@ -34,7 +33,7 @@ func (s *Store) EraseTenant(ctx context.Context, tenant string, limit int) (stor
 		if n > 0 {
 			s.afterDelta(ctx)
 		}
-		if n < want {
+		if !more {
 			break
 		}
 		if purged.Events == limit {
@@ -70,14 +69,23 @@ func (s *Store) eraseEndpoints(ctx context.Context, doing, tenant string) error 
 	}
 }
 
-// eraseEvents erases up to n events with all that is theirs, in one transaction.
-func (s *Store) eraseEvents(ctx context.Context, doing, tenant string, n int) (erased int, err error) {
+// eraseEvents erases up to n events with all that is theirs, in one transaction,
+// fewer if they have many deliveries, and tells whether there may be more.
+func (s *Store) eraseEvents(ctx context.Context, doing, tenant string, n int) (erased int, more bool, err error) {
 	err = s.write(ctx, doing, idempotent, func(ctx context.Context, c conn) error {
 		condition, order := s.dialect.between("e", "tenant", "seq")
 		text := "SELECT e.seq, e.span FROM {events} e" + s.dialect.through("events_by_tenant") + " WHERE " + condition + " ORDER BY " + order + " LIMIT ?" + s.forUpdate()
 		events, err := c.eventSpans(ctx, text, append(s.dialect.betweenArgs(tenant, math.MaxInt64, 0), n)...)
 		if err != nil {
 			return err
+		}
+		more = len(events) == n
+		deliveries := int64(0)
+		for i, e := range events {
+			if deliveries += e.end - e.seq; deliveries >= purgeDeliveries && i+1 < len(events) {
+				events, more = events[:i+1], true
+				break
+			}
 		}
 		erased = len(events)
 		var h history
@@ -90,7 +98,7 @@ func (s *Store) eraseEvents(ctx context.Context, doing, tenant string, n int) (e
 		}
 		return s.deleteHistory(ctx, c, h)
 	})
-	return erased, err
+	return erased, more, err
 }
 
 // eraseCounts removes the tenant's name from the counts.

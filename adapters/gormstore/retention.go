@@ -14,8 +14,12 @@ const (
 	// often one call does so.
 	purgeWindow  = 500
 	purgeWindows = 100
-	// purgeTransaction bounds the events that go in one transaction.
+	// purgeTransaction bounds the events that go in one transaction, and
+	// purgeDeliveries their deliveries, as far as these are numbered after them: a
+	// transaction that took longer than a call may would never get done. One event
+	// goes whatever it has.
 	purgeTransaction = 100
+	purgeDeliveries  = 5000
 )
 
 // retention is where the purges of this process are.
@@ -24,7 +28,8 @@ type retention struct{ whole, bodies pass }
 // Purge implements [store.Retention]. It refuses a Limit below 1; an OlderThan
 // below 0 counts as 0.
 //
-// Events go oldest first, in transactions of a hundred at most, and each call
+// Events go oldest first, in transactions of a hundred at most, fewer where they
+// have many deliveries, and each call
 // goes on where the one before it ended. Events that have to stay are remembered,
 // so that they are what is looked at again, and not all that is old. A call that
 // finds little ends after 50,000 events, and says More though it did not reach
@@ -107,10 +112,11 @@ func (g *purge) window(ctx context.Context, limit int) (n int, err error) {
 	for len(events) > 0 && n < limit {
 		// As many as a transaction takes, and those between them that stay.
 		var going []eventSpan
-		looked := 0
-		for looked < len(events) && len(going) < min(purgeTransaction, limit-n) {
+		looked, deliveries := 0, int64(0)
+		for looked < len(events) && len(going) < min(purgeTransaction, limit-n) && deliveries < purgeDeliveries {
 			if e := events[looked]; !stay[e.seq] {
 				going = append(going, e)
+				deliveries += e.end - e.seq
 			}
 			looked++
 		}

@@ -119,6 +119,63 @@ func TestPurgeOfWhatStayed(t *testing.T) {
 	})
 }
 
+// A transaction takes few events where they have many deliveries, for it must end
+// in time. Each leaves one change of the counts, as nobody adds them up here.
+func TestPurgeOfManyDeliveries(t *testing.T) {
+	for _, d := range databases() {
+		if !d.is("mysql") && !d.is("mariadb") {
+			continue
+		}
+		t.Run(d.name, func(t *testing.T) {
+			h := newHost(t, d)
+			db := h.open(t, 4)
+			s := h.store(t, db)
+			tx := db.Begin()
+			defer tx.Rollback()
+			var version string
+			if err := tx.Raw("SELECT value FROM " + h.table("meta") + " WHERE name = 'schema_version' FOR UPDATE").Scan(&version).Error; err != nil {
+				t.Fatal(err)
+			}
+			const events, deliveries = 7, 999
+			var changes int64
+			publish := func(tenant string) {
+				t.Helper()
+				for i := range events {
+					e := newEvent(fmt.Sprint(tenant, i))
+					e.Event.Tenant = tenant
+					for j := range deliveries {
+						e.Deliveries = append(e.Deliveries, store.NewDelivery{EndpointID: fmt.Sprint("l", j)})
+					}
+					insert(t, s, e)
+				}
+				if err := db.Table(h.table("deltas")).Count(&changes).Error; err != nil {
+					t.Fatal(err)
+				}
+			}
+			wantChanges := func(doing string, want int64) {
+				t.Helper()
+				var now int64
+				if err := db.Table(h.table("deltas")).Count(&now).Error; err != nil || now != changes+want {
+					t.Errorf("%s took %d transactions, %v; want %d", doing, now-changes, err, want)
+				}
+			}
+			publish("purged")
+			if err := db.Exec("UPDATE " + h.table("deliveries") + " SET state = 2, updated_at = 1").Error; err != nil {
+				t.Fatal(err)
+			}
+			if n := purged(t, s, store.PurgeParams{Limit: 100}); n != events {
+				t.Errorf("purged %d events, want %d", n, events)
+			}
+			wantChanges("a purge", 2)
+			publish("erased")
+			if p, err := s.EraseTenant(t.Context(), "erased", 100); err != nil || p.Events != events || p.More {
+				t.Errorf("erased %+v, %v; want %d events", p, err, events)
+			}
+			wantChanges("an erasure", 2)
+		})
+	}
+}
+
 // However many write, count and add up at once, each delivery counts once.
 func TestCountsAddUp(t *testing.T) {
 	each(t, func(t *testing.T, d database) {
