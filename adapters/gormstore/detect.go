@@ -56,10 +56,19 @@ func detectPostgres(ctx context.Context, db *sql.DB) (database, error) {
 }
 
 func detectMySQL(ctx context.Context, db *sql.DB) (database, error) {
-	var version, identity string
-	err := db.QueryRowContext(ctx, "SELECT VERSION(), CONCAT(@@hostname, ' ', @@port, ' ', COALESCE(DATABASE(), ''))").Scan(&version, &identity)
+	var version, identity, sent string
+	var returned sql.NullString
+	err := db.QueryRowContext(ctx, "SELECT VERSION(), CONCAT(@@hostname, ' ', @@port, ' ', COALESCE(DATABASE(), '')), @@character_set_client, @@character_set_results").
+		Scan(&version, &identity, &sent, &returned)
 	if err != nil {
 		return database{}, failed("asking the server for its version", err)
+	}
+	// Through another one, what a receiver has answered could not be stored, and its
+	// delivery would be sent again and again. NULL leaves what is returned as it is.
+	for _, set := range []string{sent, returned.String} {
+		if set != "utf8mb4" && set != "" {
+			return database{}, fmt.Errorf("gormstore: the connection's character set is %s: must be utf8mb4 (charset=utf8mb4 in the data source name)", set)
+		}
 	}
 	d := mysql
 	if strings.Contains(strings.ToLower(version), "mariadb") {

@@ -60,8 +60,10 @@
 // Tables are InnoDB, and the names in them binary: case and trailing spaces
 // count, whatever the server's collation. The store's own transactions run at
 // READ COMMITTED, which binary logging by ROW (the default) permits. Times are
-// numbers, so parseTime, loc and time_zone may be what they are. max_allowed_packet
-// must have room for the largest batch that is published at once.
+// numbers, so parseTime, loc and time_zone may be what they are. The connections'
+// character set must be utf8mb4, as it is unless the data source name says
+// otherwise; New refuses others. max_allowed_packet must have room for the largest
+// batch that is published at once.
 //
 // MySQL orders and counts by what has committed, and its purge of old row
 // versions waits for the oldest open transaction. Where the host keeps

@@ -93,6 +93,22 @@ func TestRefusedEncoding(t *testing.T) {
 	}
 }
 
+// TestRefusedCharacterSet connects by one that cannot carry every text.
+func TestRefusedCharacterSet(t *testing.T) {
+	for name, dsn := range map[string]string{"mysql": servers.SharedMySQL(t, "9").DSN, "mariadb": servers.SharedMariaDB(t, "10.11").DSN} {
+		for _, set := range []string{"utf8", "latin1"} {
+			db := (&host{connect: fixed(mysql.Open(with(dsn, "charset="+set)))(t)}).open(t, 1)
+			if _, err := gormstore.New(db); err == nil || !strings.Contains(err.Error(), "must be utf8mb4") {
+				t.Errorf("%s by charset=%s: %v", name, set, err)
+			}
+		}
+		db := (&host{connect: fixed(mysql.Open(with(dsn, "charset=utf8mb4")))(t)}).open(t, 1)
+		if _, err := gormstore.New(db); err != nil {
+			t.Errorf("%s by charset=utf8mb4: %v", name, err)
+		}
+	}
+}
+
 // TestTimeZones connects with settings that shift what drivers make of times.
 func TestTimeZones(t *testing.T) {
 	pg, my, maria := servers.SharedPostgres(t, "17").DSN, servers.SharedMySQL(t, "9").DSN, servers.SharedMariaDB(t, "10.11").DSN
