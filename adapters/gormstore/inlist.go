@@ -39,8 +39,9 @@ func (s *Store) deleteRows(ctx context.Context, c conn, table, column string, nu
 	text := "DELETE FROM {" + table + "} WHERE " + column + " IN ("
 	if s.dialect == mysql || s.dialect == mariadb {
 		// With few rows in the table they would scan it, and wait for what others
-		// have locked.
-		text = "DELETE t FROM {" + table + "} AS t FORCE INDEX (PRIMARY) WHERE t." + column + " IN ("
+		// have locked. An alias would not be found on a connection without a
+		// database of its own.
+		text = "DELETE {" + table + "} FROM {" + table + "} FORCE INDEX (PRIMARY) WHERE " + column + " IN ("
 	}
 	return inLists(numbers, func(list string, args []any) error {
 		_, err := c.exec(ctx, text+list+")", args...)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	mysqldriver "github.com/go-sql-driver/mysql"
 	"gorm.io/driver/mysql"
 	"gorm.io/driver/postgres"
 	"gorm.io/driver/sqlite"
@@ -214,6 +215,39 @@ func TestSchema(t *testing.T) {
 		}
 		works(t, nowhere.store(t, nowhere.open(t, 3), gormstore.WithSchema(schema)), "nowhere")
 	})
+}
+
+// TestSchemaAlone connects to no database at all, and names one as the schema.
+func TestSchemaAlone(t *testing.T) {
+	for name, dsn := range map[string]string{"mysql": servers.SharedMySQL(t, "9").DSN, "mariadb": servers.SharedMariaDB(t, "10.11").DSN} {
+		t.Run(name, func(t *testing.T) {
+			config, err := mysqldriver.ParseDSN(dsn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := newHost(t, database{name: name, shared: true, fresh: fixed(mysql.Open(dsn))}) // it drops the tables
+			schema := gormstore.WithSchema(config.DBName)
+			config.DBName = ""
+			connect := h.connect
+			h.connect = fixed(mysql.Open(config.FormatDSN()))(t)
+			db := h.open(t, 4)
+			h.connect = connect
+			s := h.store(t, db, schema)
+			works(t, s, "purged")
+			if n := purged(t, s, store.PurgeParams{Limit: 10}); n != 1 {
+				t.Errorf("purged %d events, want 1", n)
+			}
+			works(t, s, "erased")
+			if _, err := s.EraseTenant(t.Context(), "", 10); err != nil {
+				t.Error(err)
+			}
+			wantCount(t, s, 0, 0)
+			var left int64
+			if err := h.open(t, 1).Table(h.table("deltas")).Count(&left).Error; err != nil || left != 0 {
+				t.Errorf("%d changes were not added up, %v", left, err)
+			}
+		})
+	}
 }
 
 // TestSilent publishes, with secrets, under a logger of the host that prints
