@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
@@ -41,6 +44,7 @@ func (c conn) exec(ctx context.Context, text string, args ...any) (int64, error)
 		result, err = c.pool.ExecContext(ctx, c.s.sql.of(text), args...)
 	}
 	if err != nil {
+		c.s.makeRoom(err)
 		return 0, err
 	}
 	changed, err := result.RowsAffected()
@@ -62,6 +66,7 @@ func (c conn) query(ctx context.Context, text string, args []any, scan func(*sql
 	} else {
 		rows, err = c.pool.QueryContext(ctx, c.s.sql.of(text), args...)
 	}
+	c.s.makeRoom(err)
 	return each(rows, err, scan)
 }
 
@@ -129,7 +134,7 @@ func (c conn) now(ctx context.Context) (int64, error) {
 // is. On Postgres the driver prepares by itself, as the host configured it, for
 // it may be behind a pooler that cannot. The other drivers parse each text anew.
 func (c conn) prepared(ctx context.Context, text string) *sql.Stmt {
-	if c.host || !c.s.prepares {
+	if c.host || !c.s.prepares || c.s.stmts.off.Load() {
 		return nil
 	}
 	stmt := c.s.stmts.get(text)
@@ -153,6 +158,9 @@ type preparedStatements struct {
 	mu     sync.RWMutex
 	ready  map[string]*sql.Stmt
 	wanted []string
+	// off tells that they were given up; over are those to be closed.
+	off  atomic.Bool
+	over []*sql.Stmt
 }
 
 func (p *preparedStatements) get(text string) *sql.Stmt {
@@ -196,7 +204,7 @@ func (p *preparedStatements) prepare(ctx context.Context, s *Store, text string)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if first := p.ready[text]; first != nil {
+	if first := p.ready[text]; first != nil || p.off.Load() {
 		_ = stmt.Close() //nolint:sqlclosecheck // only now
 		return first
 	}
@@ -205,6 +213,41 @@ func (p *preparedStatements) prepare(ctx context.Context, s *Store, text string)
 	}
 	p.ready[text] = stmt
 	return stmt
+}
+
+// giveUp does without prepared statements from now on, and tells whether that is
+// news.
+func (p *preparedStatements) giveUp() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = slices.AppendSeq(p.over, maps.Values(p.ready))
+	p.ready, p.wanted = nil, nil
+	return !p.off.Swap(true)
+}
+
+// closeOver closes what was given up. To close a statement is to wait for those who
+// use it, and they may wait for a connection: the caller must hold none.
+func (p *preparedStatements) closeOver() {
+	if !p.off.Load() {
+		return
+	}
+	p.mu.Lock()
+	over := p.over
+	p.over = nil
+	p.mu.Unlock()
+	for _, stmt := range over {
+		_ = stmt.Close() //nolint:sqlclosecheck // here they end
+	}
+}
+
+// makeRoom gives up what is prepared if that is why a statement failed: MySQL and
+// MariaDB have room for so many prepared statements, of all connections together,
+// and when there is none, nobody can send a statement with parameters, the host
+// included.
+func (s *Store) makeRoom(err error) {
+	if err != nil && noRoomToPrepare(err) && s.stmts.giveUp() {
+		s.cfg.logger.Warn("gormstore: the server has no room for more prepared statements, and this process does without from now on, which is slower: raise max_prepared_stmt_count, or have fewer connections")
+	}
 }
 
 // kind says what a call may be retried after.

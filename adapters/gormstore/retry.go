@@ -30,6 +30,7 @@ func (s *Store) retry(ctx context.Context, doing string, k kind, f func(context.
 	lost := 0
 	err := backoff.Retry(func() error {
 		err := f(ctx)
+		s.stmts.closeOver()
 		switch classify(err) {
 		case conflicted:
 			return err
@@ -69,8 +70,8 @@ func classify(err error) class {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return permanent
 	}
-	if errors.Is(err, errNotAsClaimed) {
-		return conflicted
+	if errors.Is(err, errNotAsClaimed) || noRoomToPrepare(err) || strings.Contains(err.Error(), "sql: statement is closed") {
+		return conflicted // the last two are of statements that were given up
 	}
 	if state := sqlState(err); state != "" {
 		return classifyState(state)
@@ -165,6 +166,13 @@ func field(err error, typeName, name string) (reflect.Value, bool) {
 		}
 	}
 	return reflect.Value{}, false
+}
+
+// noRoomToPrepare tells whether the server keeps as many prepared statements as it
+// may.
+func noRoomToPrepare(err error) bool {
+	number, ok := mysqlNumber(err)
+	return ok && number == 1461
 }
 
 // duplicateKey tells whether a statement failed because a key exists.
