@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -84,10 +85,11 @@ func (q mysqlQueue) insert(ctx context.Context, c conn, events []*newEvent) erro
 
 // insertEvents stores the events that are not there, and returns them.
 func (q mysqlQueue) insertEvents(ctx context.Context, c conn, events []*newEvent) (_ []*newEvent, err error) {
-	if c.host {
+	if c.host && slices.ContainsFunc(events, func(n *newEvent) bool { return len(n.Event.Digest) > 0 }) {
 		// Under REPEATABLE READ MySQL keeps, of an insert that has met its key, a lock on
 		// all that comes after the last event: every other insert would wait for the
-		// host's transaction. So what can be seen is not inserted.
+		// host's transaction. So what can be seen is not inserted. Events without a
+		// digest are not repeated, and under SERIALIZABLE to look is to lock.
 		if events, err = q.absent(ctx, c, events, ""); err != nil {
 			return nil, err
 		}
