@@ -268,7 +268,7 @@ func (l *lane) answered(took time.Duration) {
 // finish ends a flight.
 func (s *lanes) finish(f *flight, how landing, now time.Time) {
 	s.mu.Lock()
-	l := f.lane
+	l, could := f.lane, s.claimable()
 	l.flying--
 	s.flying[f.class]--
 	if f.class != slow {
@@ -289,7 +289,9 @@ func (s *lanes) finish(f *flight, how landing, now time.Time) {
 	if l.place == placeNone {
 		s.put(l, now)
 	}
-	worth := s.ready[fast].len() > 0 && s.free(fast)*2 >= s.maxActive ||
+	// While there are few places, the claiming goroutine wakes by itself in a moment;
+	// it sleeps until it is told only if there was nothing to claim or no place.
+	worth := s.claimable() && (!could || s.free(fast)*2 >= s.maxActive) ||
 		s.ready[fresh].len() > 0 && s.free(fresh) > 0 || s.ready[slow].len() > 0 && s.free(slow) > 0 ||
 		l.place == placeTimed // the claiming goroutine must set its timer anew
 	s.mu.Unlock()
@@ -297,6 +299,9 @@ func (s *lanes) finish(f *flight, how landing, now time.Time) {
 		s.notify()
 	}
 }
+
+// claimable tells whether there is work for a fast place, and such a place.
+func (s *lanes) claimable() bool { return s.ready[fast].len() > 0 && s.free(fast) > 0 }
 
 // wait returns how long the claiming goroutine may sleep: until work becomes
 // due, an attempt becomes slow, or, where there is work and little room, for a

@@ -224,3 +224,42 @@ func TestYearOfAFailingEndpoint(t *testing.T) {
 		}
 	})
 }
+
+// Endpoints that take their time, though less than slow ones, occupy most of the
+// places: a quick one uses those that are left again and again, without waiting
+// for half of them to be free.
+func TestFewFreePlacesAreUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rc := &receiver{answer: func(r *http.Request, _ int) (*http.Response, error) {
+			d := 5 * time.Millisecond
+			if r.URL.Host != "quick.example" {
+				d = 900 * time.Millisecond
+			}
+			time.Sleep(d)
+			return respond(200), nil
+		}}
+		e := newEngine(t, memstore.New(), rc, dispatcher.WithConcurrency(16), dispatcher.WithMaxInFlight(4))
+		defer start(t, e)()
+		for _, host := range []string{"a", "b", "c"} {
+			register(t, e, dispatcher.EndpointConfig{URL: "https://" + host + ".example/", Events: []string{"long"}})
+		}
+		register(t, e, dispatcher.EndpointConfig{URL: "https://quick.example/", Events: []string{"quick"}})
+		for range 100 {
+			publish(t, e, dispatcher.Event{Type: "long"})
+		}
+		elapse(5 * time.Second) // until these endpoints are trusted with all that they may have
+		for range 1000 {
+			publish(t, e, dispatcher.Event{Type: "quick"})
+		}
+		elapse(3 * time.Second)
+		quick := 0
+		for _, r := range rc.log() {
+			if r.url == "https://quick.example/" {
+				quick++
+			}
+		}
+		if quick != 1000 {
+			t.Errorf("%d of 1000 requests in three seconds, with four places of five milliseconds each", quick)
+		}
+	})
+}
