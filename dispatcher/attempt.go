@@ -84,7 +84,7 @@ const keyringDelay = 30 * time.Second
 
 // send signs and posts, and returns the record of it.
 func (e *Engine) send(ctx context.Context, s *egress.Sender, t *target, j *job) (*store.Attempt, Result, landing) {
-	now := time.Now()
+	now, caller := time.Now(), ctx
 	a := &j.record
 	*a = store.Attempt{Number: j.delivery.Attempts + 1, DeliveryID: j.delivery.ID, StartedAt: now.UTC(), URL: t.shown}
 	result := Result{Try: j.delivery.Tries + 1}
@@ -93,8 +93,11 @@ func (e *Engine) send(ctx context.Context, s *egress.Sender, t *target, j *job) 
 	h, record, err := e.header(ctx, s, t, j.event, added, now)
 	if err != nil {
 		a.Code, a.Error = CodeUnsendable, egress.Text(err.Error(), 512)
+		if ctx.Err() != nil {
+			a.Code = ended(caller, ctx) // a remote key was not waited for
+		}
 		a.Duration = time.Since(now)
-		result.Code, result.Err = CodeUnsendable, err
+		result.Code, result.Err = a.Code, err
 		return a, result, landedUnsent
 	}
 	a.RequestHeader = record
@@ -118,7 +121,9 @@ func (e *Engine) send(ctx context.Context, s *egress.Sender, t *target, j *job) 
 		DNS: res.Timings.DNS, Connect: res.Timings.Connect, TLS: res.Timings.TLS,
 		FirstByte: res.Timings.FirstByte, Reused: res.Reused,
 	}
-	a.Code = codeOf(&res)
+	if a.Code = codeOf(&res); a.Code == CodeInterrupted {
+		a.Code = ended(caller, ctx)
+	}
 	result.Status, result.Code, result.Err = res.Status, a.Code, res.Err
 	if res.Err != nil {
 		a.Error = res.Err.Error()
@@ -133,6 +138,19 @@ func (e *Engine) send(ctx context.Context, s *egress.Sender, t *target, j *job) 
 		how = landedSilent
 	}
 	return a, result, how
+}
+
+// ended names the outcome of an attempt whose context ended. That is an interruption
+// only if the caller's did: one of a hook that ends ends every attempt, and if they
+// cost no retry, they would follow one another for ever.
+func ended(caller, ctx context.Context) Code {
+	if caller.Err() != nil {
+		return CodeInterrupted
+	}
+	if at, ok := ctx.Deadline(); ok && !time.Now().Before(at) {
+		return CodeTimeout
+	}
+	return CodeBroken
 }
 
 // header builds the header of an attempt, and the record of it, in which the

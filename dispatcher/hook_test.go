@@ -99,6 +99,46 @@ func TestSendHooksStandAroundEachAttempt(t *testing.T) {
 	})
 }
 
+// An attempt that ends with the context of a hook is one that failed: it uses up a
+// retry, and the next one does not follow at once.
+func TestContextOfASendHookThatEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		derive func(context.Context) (context.Context, context.CancelFunc)
+		code   dispatcher.Code
+	}{
+		"deadline": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 5*time.Second)
+		}, dispatcher.CodeTimeout},
+		"cancelled": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			cancel()
+			return ctx, cancel
+		}, dispatcher.CodeBroken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEngine(t, memstore.New(), &receiver{answer: hang}, dispatcher.WithRetry(dispatcher.Schedule(time.Hour)),
+					dispatcher.WithSendHook(dispatcher.SendHook{Before: func(ctx context.Context, _ *dispatcher.Outgoing) context.Context {
+						ctx, cancel := c.derive(ctx)
+						t.Cleanup(cancel)
+						return ctx
+					}}))
+				defer start(t, e)()
+				register(t, e, dispatcher.EndpointConfig{})
+				rcpt := publish(t, e, dispatcher.Event{})
+				elapse(30 * time.Minute)
+				if d := delivery(t, e, rcpt.Deliveries[0].ID); d.Attempts != 1 || d.Tries != 1 || d.Reason != c.code {
+					t.Errorf("after half an hour: %d attempts, %d tries, %s", d.Attempts, d.Tries, d.Reason)
+				}
+				elapse(time.Hour)
+				if d := delivery(t, e, rcpt.Deliveries[0].ID); d.State != dispatcher.StateFailed || d.Attempts != 2 {
+					t.Errorf("in the end: %v, %d attempts", d.State, d.Attempts)
+				}
+			})
+		})
+	}
+}
+
 func TestEnvelopeHeadersAreChecked(t *testing.T) {
 	for name, enc := range map[string]dispatcher.Encoded{
 		"envelope.header[0]":   {Body: []byte("x"), ContentType: "text/plain", Header: []dispatcher.Header{{Name: "Idempotency-Key", Value: "1"}}},

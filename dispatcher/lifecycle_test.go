@@ -15,6 +15,7 @@ import (
 
 	"github.com/postrider/postrider/adapters/memstore"
 	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/signer"
 )
 
 func TestConstructorStartsNoGoroutine(t *testing.T) {
@@ -181,6 +182,33 @@ func TestStopThatCutsAttemptsOffCostsNoRetry(t *testing.T) {
 		stop()
 		if d = delivery(t, e, d.ID); d.State != dispatcher.StateDelivered || d.Tries != 1 {
 			t.Errorf("after the next run: %+v", d)
+		}
+	})
+}
+
+// remoteSigner waits for a key that does not come.
+type remoteSigner struct{ signer.Signer }
+
+func (remoteSigner) Sign(ctx context.Context, _ http.Header, _ signer.Message, _, _ []signer.Secret) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Nor does one that cuts signing off.
+func TestStopWhileSigningFailsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(t, memstore.New(), &receiver{}, dispatcher.WithSigner(remoteSigner{signer.StandardWebhooks()}))
+		go func() { _ = e.Run(context.Background()) }()
+		register(t, e, dispatcher.EndpointConfig{})
+		rcpt := publish(t, e, dispatcher.Event{})
+		elapse(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := e.Stop(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if d := delivery(t, e, rcpt.Deliveries[0].ID); d.State != dispatcher.StatePending || d.Tries != 0 || d.Claimed {
+			t.Errorf("after being cut off: %+v", d)
 		}
 	})
 }
