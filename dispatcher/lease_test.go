@@ -98,3 +98,31 @@ func TestOutcomesOfOneDeliveryAreToldApart(t *testing.T) {
 		}
 	})
 }
+
+// Whoever resends a delivery gets an attempt that begins after that, even if the
+// outcome of the one before waits to be stored.
+func TestResendWhileAnOutcomeWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rc := &receiver{answer: answerStatus(500)}
+		var lost atomic.Int64
+		e := newEngine(t, memstore.New(), rc, dispatcher.WithRetry(dispatcher.Schedule(24*time.Hour)),
+			dispatcher.WithObserver(dispatcher.Observer{
+				OutcomeLost: func(context.Context, dispatcher.Delivery) { lost.Add(1) },
+			}))
+		defer start(t, e)()
+		register(t, e, dispatcher.EndpointConfig{})
+		receipt := publish(t, e, dispatcher.Event{})
+		synctest.Wait() // answered, and not yet stored
+		if n := len(rc.log()); n != 1 {
+			t.Fatalf("%d requests, want 1", n)
+		}
+		rc.set(nil)
+		if err := e.Resend(t.Context(), receipt.Deliveries[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		elapse(time.Minute)
+		if d := delivery(t, e, receipt.Deliveries[0].ID); d.State != dispatcher.StateDelivered || len(rc.log()) != 2 || lost.Load() != 1 {
+			t.Errorf("a minute after the resend: %v, %d requests, %d outcomes lost; want delivered, 2, 1", d.State, len(rc.log()), lost.Load())
+		}
+	})
+}

@@ -104,6 +104,10 @@ func (s *settler) reclaimed(d *store.Delivery) bool {
 		u.done = true
 		delete(s.byID, d.ID)
 		return false
+	case d.Expiries == 0:
+		// No lease ran out: it was requeued, and is to be sent again. The outcome is
+		// lost, as if it had been stored too late.
+		return false
 	}
 	u.token = d.Token
 	return true
