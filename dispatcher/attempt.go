@@ -38,11 +38,14 @@ type job struct {
 func (r *run) attempt(j *job, s *egress.Sender) {
 	defer r.attempts.Done()
 	defer func() {
-		// Only a bug can bring us here: what hosts supply is guarded where it is
-		// called. The lease runs out, and the delivery is tried again.
+		// Only a bug can bring us here with a panic: what hosts supply is guarded where
+		// it is called, though it may end the goroutine (runtime.Goexit). The lease runs
+		// out, and the delivery is tried again.
+		if !j.flight.ended {
+			r.e.lanes.finish(j.flight, landedUnsent, time.Now())
+		}
 		if p := recover(); p != nil {
 			r.e.cfg.logger.ErrorContext(r.ctx, "attempt panicked", "delivery", j.delivery.ID, "panic", p, "stack", string(debug.Stack()))
-			r.e.lanes.finish(j.flight, landedUnsent, time.Now())
 		}
 	}()
 	e := r.e

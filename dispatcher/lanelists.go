@@ -10,7 +10,9 @@ type flight struct {
 	// quick: the endpoint has been seen to answer within a moment.
 	quick bool
 	// took is how long the attempt took; it is set before the flight ends.
-	took       time.Duration
+	took time.Duration
+	// ended is for whoever makes the attempt.
+	ended      bool
 	prev, next *flight // in its flightList
 }
 

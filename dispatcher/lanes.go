@@ -269,6 +269,7 @@ func (l *lane) answered(took time.Duration) {
 func (s *lanes) finish(f *flight, how landing, now time.Time) {
 	s.mu.Lock()
 	l, could := f.lane, s.claimable()
+	f.ended = true
 	l.flying--
 	s.flying[f.class]--
 	if f.class != slow {

@@ -111,7 +111,9 @@ func (v vault) seal(ctx context.Context, plaintext []byte, tenant, endpoint, kin
 	if v.keyring == nil {
 		return append([]byte{vaultPlain}, plaintext...), nil
 	}
-	sealed, err := v.keyring.Seal(ctx, plaintext, sealingContext(tenant, endpoint, kind, version))
+	sealed, err := contained(func() ([]byte, error) {
+		return v.keyring.Seal(ctx, plaintext, sealingContext(tenant, endpoint, kind, version))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("dispatcher: seal %s: %w", kind, err)
 	}
@@ -129,13 +131,26 @@ func (v vault) open(ctx context.Context, stored []byte, tenant, endpoint, kind s
 		if v.keyring == nil {
 			return nil, fmt.Errorf("dispatcher: stored %s is sealed and there is no keyring", kind)
 		}
-		plaintext, err := v.keyring.Open(ctx, stored[1:], sealingContext(tenant, endpoint, kind, version))
+		plaintext, err := contained(func() ([]byte, error) {
+			return v.keyring.Open(ctx, stored[1:], sealingContext(tenant, endpoint, kind, version))
+		})
 		if err != nil {
 			return nil, fmt.Errorf("dispatcher: open %s: %w", kind, err)
 		}
 		return plaintext, nil
 	}
 	return nil, fmt.Errorf("dispatcher: stored %s has an unknown form %d; a newer version wrote it", kind, stored[0])
+}
+
+// contained makes an error of a panic of the host's keyring: a delivery that cannot be
+// opened rests, where one whose attempt panics would be taken for what ends the process.
+func contained(call func() ([]byte, error)) (b []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			b, err = nil, fmt.Errorf("keyring panicked: %v", p)
+		}
+	}()
+	return call()
 }
 
 // sealingContext joins its parts unambiguously: each is preceded by its length.
