@@ -64,6 +64,9 @@ type IDFormat struct {
 }
 
 func (f IDFormat) check() error {
+	if f.Length > maxIDLen {
+		return invalid("eventIDs.length", "must be at most %d", maxIDLen)
+	}
 	if f.Length != 0 && f.Length < 12 {
 		return invalid("eventIDs.length", "must be at least 12, so that ids do not collide")
 	}
@@ -128,8 +131,14 @@ func (e *Engine) encode(tenant string, ev Event, now time.Time) (store.Event, er
 	if happened.IsZero() {
 		happened = now
 	}
-	if y := happened.UTC().Year(); y < 0 || y > 9999 {
-		return store.Event{}, invalid("time", "must be between the years 0 and 9999") // RFC 3339
+	for _, f := range []struct {
+		name string
+		t    time.Time
+	}{{"time", happened}, {"at", ev.At}, {"until", ev.Until}} {
+		// RFC 3339 ends there, and a little later the numbers by which stores keep times.
+		if y := f.t.UTC().Year(); y < 0 || y > 9999 {
+			return store.Event{}, invalid(f.name, "must be between the years 0 and 9999")
+		}
 	}
 	digest, err := digestOf(ev)
 	if err != nil {

@@ -3,6 +3,7 @@ package dispatcher_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +142,8 @@ func TestPublishRefusesBadInputAndStoresNothing(t *testing.T) {
 		{"long key", "key", dispatcher.Event{Type: "a", Key: strings.Repeat("x", 256)}},
 		{"payload that cannot be encoded", "payload", dispatcher.Event{Type: "a", Payload: make(chan int)}},
 		{"time beyond RFC 3339", "time", dispatcher.Event{Type: "a", Time: now.AddDate(9000, 0, 0)}},
+		{"at beyond RFC 3339", "at", dispatcher.Event{Type: "a", At: time.Unix(1<<60, 0)}},
+		{"until beyond RFC 3339", "until", dispatcher.Event{Type: "a", Until: now.AddDate(9000, 0, 0)}},
 		{"until in the past", "until", dispatcher.Event{Type: "a", Until: now.Add(-time.Second)}},
 		{"until before at", "until", dispatcher.Event{Type: "a", At: now.Add(time.Hour), Until: now.Add(time.Minute)}},
 	} {
@@ -163,6 +166,13 @@ func TestPublishRefusesBadInputAndStoresNothing(t *testing.T) {
 type durable struct{ store.Store }
 
 func (d durable) Info() store.Info { return store.Info{Name: "durable", ID: "d", Durable: true} }
+
+func TestNewRefusesIDsWithoutEnd(t *testing.T) {
+	for _, length := range []int{-1, 65, math.MaxInt} {
+		_, err := dispatcher.New(memstore.New(), dispatcher.WithEventIDs(dispatcher.IDFormat{Prefix: "a", Length: length}))
+		refused(t, fmt.Sprint(length), "eventIDs.length", err)
+	}
+}
 
 func TestNewRefusesBadOptions(t *testing.T) {
 	key, err := dispatcher.StaticKeyring(dispatcher.Key{ID: "k", Bytes: make([]byte, 32)})
@@ -189,6 +199,7 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		"maxRetryAfter":       {dispatcher.WithMaxRetryAfter(-1)},
 		"userAgent":           {dispatcher.WithUserAgent("a\r\nb")},
 		"eventIDs.length":     {dispatcher.WithEventIDs(dispatcher.IDFormat{Length: 3})},
+		"eventIDs":            {dispatcher.WithEventIDs(dispatcher.IDFormat{Prefix: "prefix_", Length: 60})},
 		"eventIDs.prefix":     {dispatcher.WithEventIDs(dispatcher.IDFormat{Prefix: "a."})},
 		"crashPolicy.fail":    {dispatcher.WithCrashPolicy(dispatcher.CrashPolicy{Suspect: 5, Fail: 5})},
 		"crashPolicy.suspect": {dispatcher.WithCrashPolicy(dispatcher.CrashPolicy{Suspect: -1})},
