@@ -169,7 +169,11 @@ func (e *Engine) header(ctx context.Context, s *egress.Sender, t *target, ev *st
 	values := make([]string, 0, n)
 	set := func(f store.Header, shown string) {
 		values = append(values, f.Value)
-		h[f.Name] = values[len(values)-1 : len(values) : len(values)]
+		if more := h[f.Name]; more == nil {
+			h[f.Name] = values[len(values)-1 : len(values) : len(values)]
+		} else { // a field of several lines
+			h[f.Name] = append(more, f.Value)
+		}
 		record = append(record, store.Header{Name: f.Name, Value: shown})
 	}
 	set(store.Header{Name: "Content-Type", Value: ev.ContentType}, ev.ContentType)
@@ -242,7 +246,7 @@ func codeOf(res *egress.Response) Code {
 
 // judge turns a verdict into what is to be stored.
 func (e *Engine) judge(t *target, j *job, result Result, v Verdict) outcome {
-	reason := v.Reason
+	reason := tidyReason(v.Reason)
 	if reason == "" {
 		reason = result.Code
 	}
@@ -257,6 +261,23 @@ func (e *Engine) judge(t *target, j *job, result Result, v Verdict) outcome {
 		return outcome{state: StateFailed, reason: reason}
 	}
 	return outcome{state: StatePending, delay: max(delay, v.After, 0), reason: reason}
+}
+
+// tidyReason makes a Code of what a host's classifier gave for one: a store may refuse
+// anything else, and could then never take the outcome.
+func tidyReason(reason Code) Code {
+	const most = 64
+	tidy := func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
+			return r
+		case 'A' <= r && r <= 'Z':
+			return r - 'A' + 'a'
+		}
+		return '_'
+	}
+	text := strings.Map(tidy, string(reason)) // ASCII
+	return Code(text[:min(len(text), most)])
 }
 
 // callRetry contains panics of the host's policy.

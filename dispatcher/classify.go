@@ -26,7 +26,9 @@ type Verdict struct {
 	Action Action
 	// After is the least time before the next attempt, if there is one.
 	After time.Duration
-	// Reason is recorded with the delivery; the Result's Code if empty.
+	// Reason is recorded with the delivery; the Result's Code if empty. At most 64
+	// small letters, digits and '_'; what is something else becomes '_', and what is
+	// longer is cut.
 	Reason Code
 }
 

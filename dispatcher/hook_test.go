@@ -139,6 +139,44 @@ func TestContextOfASendHookThatEnds(t *testing.T) {
 	}
 }
 
+// A field of several lines, of a hook or an envelope, is sent as it is recorded.
+func TestFieldsOfSeveralLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rc := &receiver{}
+		e := newEngine(t, memstore.New(), rc,
+			dispatcher.WithEnvelope(fixedEnvelope{Body: []byte("x"), ContentType: "text/plain", Header: []dispatcher.Header{
+				{Name: "Link", Value: "<a>"}, {Name: "Link", Value: "<b>"},
+			}}),
+			dispatcher.WithSendHook(dispatcher.SendHook{Before: func(ctx context.Context, o *dispatcher.Outgoing) context.Context {
+				for _, v := range []string{"a=1", "b=2", "c=3"} {
+					o.Header.Add("Baggage", v)
+				}
+				return ctx
+			}}))
+		defer start(t, e)()
+		register(t, e, dispatcher.EndpointConfig{})
+		rcpt := publish(t, e, dispatcher.Event{})
+		elapse(time.Second)
+		sent := rc.log()[0].header
+		if got := strings.Join(sent["Baggage"], " ") + " " + strings.Join(sent["Link"], " "); got != "a=1 b=2 c=3 <a> <b>" {
+			t.Errorf("sent: %s", got)
+		}
+		attempts, err := e.Attempts(t.Context(), rcpt.Deliveries[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		recorded := http.Header{}
+		for _, f := range attempts[0].RequestHeader {
+			recorded.Add(f.Name, f.Value)
+		}
+		for name, values := range sent {
+			if got := recorded.Values(name); strings.Join(got, " ") != strings.Join(values, " ") {
+				t.Errorf("%s: recorded %q, sent %q", name, got, values)
+			}
+		}
+	})
+}
+
 func TestEnvelopeHeadersAreChecked(t *testing.T) {
 	for name, enc := range map[string]dispatcher.Encoded{
 		"envelope.header[0]":   {Body: []byte("x"), ContentType: "text/plain", Header: []dispatcher.Header{{Name: "Idempotency-Key", Value: "1"}}},

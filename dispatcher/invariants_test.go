@@ -241,6 +241,30 @@ func TestPoisonedOutcomeDoesNotBlockOthers(t *testing.T) {
 	})
 }
 
+// What a host's classifier gives as a reason becomes one that every store takes.
+func TestReasonsOfAClassifierAreMadeCodes(t *testing.T) {
+	for given, want := range map[dispatcher.Code]dispatcher.Code{
+		"":                       dispatcher.CodeHTTPStatus,
+		"quota_2":                "quota_2",
+		"Over Quota: é\x00\xff!": "over_quota______",
+		dispatcher.Code(strings.Repeat("ä", 100)): dispatcher.Code(strings.Repeat("_", 64)),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			e := newEngine(t, memstore.New(), &receiver{answer: answerStatus(500)},
+				dispatcher.WithClassifier(func(dispatcher.Result) dispatcher.Verdict {
+					return dispatcher.Verdict{Action: dispatcher.ActionFail, Reason: given}
+				}))
+			defer start(t, e)()
+			register(t, e, dispatcher.EndpointConfig{})
+			rcpt := publish(t, e, dispatcher.Event{})
+			elapse(time.Second)
+			if d := delivery(t, e, rcpt.Deliveries[0].ID); d.State != dispatcher.StateFailed || d.Reason != want {
+				t.Errorf("%q: %v, %q, want failed, %q", given, d.State, d.Reason, want)
+			}
+		})
+	}
+}
+
 type poisonedStore struct {
 	store.Store
 	poison atomic.Value
