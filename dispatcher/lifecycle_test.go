@@ -213,6 +213,37 @@ func TestStopWhileSigningFailsNothing(t *testing.T) {
 	})
 }
 
+// Whoever stops an engine with less time than the first one does not wait for a
+// store that is away.
+func TestSecondStopWithLessTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &faultStore{Store: memstore.New(), fail: func(op string) fault {
+			if op == "settle" {
+				return faultBefore
+			}
+			return faultNone
+		}}
+		e := newEngine(t, s, &receiver{})
+		go func() { _ = e.Run(context.Background()) }()
+		register(t, e, dispatcher.EndpointConfig{})
+		publish(t, e, dispatcher.Event{})
+		elapse(time.Second)
+		patient, cancelPatient := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancelPatient()
+		go func() { _ = e.Stop(patient) }()
+		elapse(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		if err := e.Stop(ctx); err == nil {
+			t.Error("no error, though an outcome is not stored")
+		}
+		if d := time.Since(began); d > 10*time.Second {
+			t.Errorf("Stop took %v", d)
+		}
+	})
+}
+
 func TestRunReturnsWhenItMayNotRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEngine(t, memstore.New(), &receiver{})

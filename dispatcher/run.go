@@ -88,17 +88,18 @@ func (r *run) until(ctx context.Context) error {
 	// What is left must be stored even if the time to drain is over: the
 	// alternative is to send it all again.
 	close(settling)
+	select {
+	case <-settled:
+	case <-drain.Done():
+	case <-r.ctx.Done(): // a later call of Stop has less time
+	}
 	last := time.NewTimer(lastSettle)
 	defer last.Stop()
 	select {
 	case <-settled:
-	case <-drain.Done():
-		select {
-		case <-settled:
-		case <-last.C:
-			endSettling()
-			<-settled
-		}
+	case <-last.C:
+		endSettling()
+		<-settled
 	}
 	looking.Wait()
 	if t, ok := r.e.transport.(*http.Transport); ok && r.e.cfg.transport == nil {
@@ -131,7 +132,8 @@ func (r *run) finishAttempts(ctx context.Context) {
 }
 
 // stop asks the run to end and waits for it. The first caller's context bounds
-// the draining; a later one that ends sooner cuts attempts off.
+// the draining; a later one that ends sooner cuts attempts off, and leaves the last
+// outcomes no more than lastSettle.
 func (r *run) stop(ctx context.Context) error {
 	select {
 	case r.stopping <- ctx:
