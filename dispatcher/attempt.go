@@ -85,6 +85,8 @@ func (r *run) attempt(j *job, s *egress.Sender) {
 // keyringDelay is how long a delivery rests whose endpoint cannot be opened.
 const keyringDelay = 30 * time.Second
 
+var errLate = errors.New("dispatcher: the lease ran out before the request was signed")
+
 // send signs and posts, and returns the record of it.
 func (e *Engine) send(ctx context.Context, s *egress.Sender, t *target, j *job) (*store.Attempt, Result, landing) {
 	now, caller := time.Now(), ctx
@@ -104,6 +106,13 @@ func (e *Engine) send(ctx context.Context, s *egress.Sender, t *target, j *job) 
 		return a, result, landedUnsent
 	}
 	a.RequestHeader = record
+	if !j.ends.IsZero() && time.Now().After(j.ends) {
+		// A hook or the signer took so long: another process may be at it.
+		a.Code, a.Error = CodeTimeout, errLate.Error()
+		a.Duration = time.Since(now)
+		result.Code, result.Err = CodeTimeout, errLate
+		return a, result, landedUnsent
+	}
 	res := s.Do(ctx, e.transport, egress.Request{URL: t.url, Header: h, Body: j.event.Body},
 		egress.Limits{Timeout: e.cfg.timeout, MaxBody: e.cfg.maxResponseBody})
 	s.Recycle(h)

@@ -58,6 +58,31 @@ func TestNothingIsSentUnderALeaseThatRanOut(t *testing.T) {
 	})
 }
 
+// Nor if it is a callback of the host that takes longer than the lease.
+func TestNothingIsSentAfterAHookThatOutlastsTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rc, s := &receiver{}, memstore.New()
+		slow := newEngine(t, s, rc, dispatcher.WithSendHook(dispatcher.SendHook{
+			Before: func(ctx context.Context, _ *dispatcher.Outgoing) context.Context {
+				time.Sleep(3 * time.Minute)
+				return ctx
+			},
+		}))
+		stop := start(t, slow)
+		register(t, slow, dispatcher.EndpointConfig{})
+		receipt := publish(t, slow, dispatcher.Event{})
+		elapse(time.Second)
+		other := newEngine(t, s, rc, dispatcher.WithPollInterval(time.Second))
+		stopOther := start(t, other)
+		elapse(10 * time.Minute)
+		stop()
+		stopOther()
+		if d := delivery(t, other, receipt.Deliveries[0].ID); len(rc.log()) != 1 || d.State != dispatcher.StateDelivered || d.Attempts != 1 {
+			t.Errorf("%d requests, state %v, %d attempts; want 1, delivered, 1", len(rc.log()), d.State, d.Attempts)
+		}
+	})
+}
+
 // Two outcomes of one delivery that are there at once, the first of them lost to
 // a requeue, are told apart.
 func TestOutcomesOfOneDeliveryAreToldApart(t *testing.T) {
