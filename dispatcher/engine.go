@@ -77,6 +77,7 @@ func New(s store.Store, opts ...Option) (*Engine, error) {
 		e.writer = &gather{Writer: s}
 	}
 	e.lanes = newLanes(e.cfg.concurrency, e.cfg.maxInFlight, e.cfg.slowAfter)
+	e.lanes.close() // until it runs
 	e.Dispatcher = e.tenant("")
 	return e, nil
 }

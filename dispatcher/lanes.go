@@ -28,7 +28,10 @@ type lanes struct {
 	// signal tells the claiming goroutine that pick may have something.
 	signal chan struct{}
 
-	mu    sync.Mutex
+	mu sync.Mutex
+	// idle: nobody claims. What is noted meanwhile would be kept for nothing: a run
+	// begins with a look at all lanes.
+	idle  bool
 	byID  map[string]*lane
 	timed laneHeap
 	// By class: the lanes with due work and room, how many attempts are under
@@ -61,8 +64,12 @@ const firstLimit = 1
 // freshFactor is how much sooner a fresh attempt counts as slow.
 const freshFactor = 10
 
-// laneMemory is how many lanes are remembered before idle ones are forgotten.
-const laneMemory = 10_000
+// laneMemory is how many lanes are remembered before idle ones are forgotten;
+// slowMemory is the same for slow ones, which would come back as fresh ones.
+const (
+	laneMemory = 10_000
+	slowMemory = 10 * laneMemory
+)
 
 // lane is the queue of one endpoint as the engine sees it.
 type lane struct {
@@ -99,6 +106,22 @@ func newLanes(maxActive, defaultCap int, slowAfter time.Duration) *lanes {
 		signal: make(chan struct{}, 1),
 		byID:   make(map[string]*lane),
 	}
+}
+
+// open begins a time in which lanes are claimed from.
+func (s *lanes) open() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle = false
+}
+
+// close ends it and forgets all lanes. Nothing is under way.
+func (s *lanes) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle = true
+	clear(s.byID)
+	s.timed, s.ready, s.flight, s.flying = nil, [classes]ring[*lane]{}, [classes]flightList{}, [classes]int{}
 }
 
 func (s *lanes) notify() {
@@ -146,6 +169,9 @@ func (s *lanes) seen(found []store.LaneAt, storeNow time.Time) {
 }
 
 func (s *lanes) note(id string, at, now time.Time) {
+	if s.idle {
+		return
+	}
 	l := s.byID[id]
 	if l == nil {
 		l = s.add(id)
@@ -180,7 +206,7 @@ func (s *lanes) put(l *lane, now time.Time) {
 	due := !l.next.IsZero() && !l.next.After(now)
 	switch {
 	case l.next.IsZero():
-		if l.flying == 0 && l.class != slow && len(s.byID) > laneMemory {
+		if known := len(s.byID); l.flying == 0 && (known > slowMemory || known > laneMemory && l.class != slow) {
 			delete(s.byID, l.id)
 		}
 	case !due:

@@ -282,6 +282,42 @@ func TestIdleLanesAreForgottenWhenThereAreMany(t *testing.T) {
 	}
 }
 
+// Slow ones are, too, if they are very many.
+func TestIdleSlowLanesAreForgottenWhenThereAreVeryMany(t *testing.T) {
+	b := newBook(t, 4, 2)
+	for i := range slowMemory + laneMemory {
+		id := fmt.Sprint(i)
+		b.publish(id, 1)
+		b.claimAll()
+		b.now = b.now.Add(time.Second)
+		b.claimAll()
+		b.finish(id, landedSilent)
+	}
+	if n := len(b.lanes.byID); n > slowMemory+1 {
+		t.Fatalf("%d lanes remembered", n)
+	}
+}
+
+// Who only publishes keeps nothing about endpoints.
+func TestLanesOfAnEngineThatDoesNotRun(t *testing.T) {
+	b := newBook(t, 4, 2)
+	b.publish("a", 1)
+	b.claimAll()
+	b.finish("a", landedAnswered)
+	b.lanes.close()
+	for i := range 100 {
+		b.publish(fmt.Sprint(i), 1)
+	}
+	if n := len(b.lanes.byID) + len(b.lanes.timed) + b.lanes.ready[fresh].len(); n != 0 {
+		t.Fatalf("%d lanes remembered", n)
+	}
+	b.lanes.open()
+	b.publish("a", 1)
+	if n := b.claimAll(); n != 1 {
+		t.Fatalf("claimed %d of the next run, want 1", n)
+	}
+}
+
 func TestLanesKnowWhoIsQuick(t *testing.T) {
 	const slowNow = 20 * quickWithin
 	b := newBook(t, 10, 4)

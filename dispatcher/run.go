@@ -54,6 +54,8 @@ func newRun(e *Engine) *run {
 // until runs until ctx ends or stop is called, and drains.
 func (r *run) until(ctx context.Context) error {
 	defer r.cutOff()
+	r.e.lanes.open()
+	defer r.e.lanes.close()
 	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer endWork()
 	var claiming, looking sync.WaitGroup
