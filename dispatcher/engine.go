@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -60,6 +61,7 @@ func New(s store.Store, opts ...Option) (*Engine, error) {
 	if !e.cfg.plaintextSecrets {
 		e.vault.keyring = e.cfg.keyring
 	}
+	e.cfg.logger = slog.New(guardedLog{e.cfg.logger.Handler()})
 	e.observers = observers{e.cfg.observers, e.cfg.logger}
 	e.reserved = e.cfg.signer.Headers()
 	e.transport = e.cfg.transport

@@ -310,6 +310,36 @@ func TestPanicsOfHostsAreContained(t *testing.T) {
 	})
 }
 
+// Nor does one of its log, which everything that goes wrong is told.
+func TestPanicsOfALogAreContained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var failing atomic.Bool
+		s := &faultStore{Store: memstore.New(), fail: func(string) fault {
+			if failing.Load() {
+				return faultBefore
+			}
+			return faultNone
+		}}
+		e := newEngine(t, s, &receiver{}, dispatcher.WithLogger(slog.New(panickingLog{slog.DiscardHandler})),
+			dispatcher.WithObserver(dispatcher.Observer{Delivered: func(context.Context, dispatcher.Delivery) { panic("observer") }}))
+		defer start(t, e)()
+		register(t, e, dispatcher.EndpointConfig{})
+		rcpt := publish(t, e, dispatcher.Event{At: time.Now().Add(time.Second)})
+		failing.Store(true)
+		elapse(time.Minute)
+		failing.Store(false)
+		elapse(time.Minute)
+		if d := delivery(t, e, rcpt.Deliveries[0].ID); d.State != dispatcher.StateDelivered {
+			t.Errorf("%+v", d)
+		}
+	})
+}
+
+type panickingLog struct{ slog.Handler }
+
+func (panickingLog) Enabled(context.Context, slog.Level) bool  { return true }
+func (panickingLog) Handle(context.Context, slog.Record) error { panic("log") }
+
 // A keyring that panics is one that does not answer: the deliveries wait for it.
 func TestPanicsOfAKeyringAreContained(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -145,3 +145,19 @@ func (o observers) storeFailed(ctx context.Context, operation string, err error)
 		}
 	})
 }
+
+// guardedLog contains panics of the host's log handler: the engine logs from its own
+// goroutines, where they would end the process. What it was given then is not logged.
+type guardedLog struct{ slog.Handler }
+
+// Enabled implements [slog.Handler].
+func (g guardedLog) Enabled(ctx context.Context, l slog.Level) (enabled bool) {
+	defer func() { _ = recover() }()
+	return g.Handler.Enabled(ctx, l)
+}
+
+// Handle implements [slog.Handler].
+func (g guardedLog) Handle(ctx context.Context, r slog.Record) error {
+	defer func() { _ = recover() }()
+	return g.Handler.Handle(ctx, r)
+}
