@@ -2,6 +2,7 @@ package dispatcher_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -74,6 +75,29 @@ func TestNotice(t *testing.T) {
 		elapse(5 * time.Millisecond)
 		if n, looks := len(rc.log()), b.looked(); n != 2 || !slices.Equal(looks, []bool{false, true}) {
 			t.Errorf("after a notice without: %d requests, looks that sweep: %v; want 2, the tail and then a sweep", n, looks)
+		}
+	})
+}
+
+// What there is news of in the middle of a walk over all lanes, more than the tail
+// tells, lies in part where the walk has passed: another walk follows at once.
+func TestNoticeInTheMiddleOfAWalk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const endpoints = 3000 // three pages
+		shared, rc := memstore.New(), &receiver{}
+		other := newEngine(t, shared, rc)
+		for i := range endpoints {
+			register(t, other, dispatcher.EndpointConfig{URL: fmt.Sprintf("https://receiver%d.example/", i)})
+		}
+		publish(t, other, dispatcher.Event{At: time.Now().Add(time.Hour)})
+		e := newEngine(t, shared, rc, dispatcher.WithPollInterval(time.Minute))
+		defer start(t, e)()
+		elapse(5 * time.Millisecond) // after the first page
+		publish(t, other, dispatcher.Event{})
+		e.Wake()
+		elapse(10 * time.Second)
+		if n := len(rc.log()); n != endpoints {
+			t.Errorf("%d of %d requests after ten seconds", n, endpoints)
 		}
 	})
 }

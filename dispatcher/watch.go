@@ -36,6 +36,9 @@ func (r *run) watch(ctx context.Context) {
 	defer timer.Stop()
 	var nextSweep, sweepAllowed time.Time
 	woken := false
+	// walking: a walk is under way. What there is news of may lie where it has passed,
+	// so that another one has to follow: again.
+	walking, again := false, false
 	for {
 		began := time.Now()
 		// Whoever wakes it has just inserted something, which the tail finds at
@@ -59,14 +62,17 @@ func (r *run) watch(ctx context.Context) {
 			if found.Behind {
 				p.Mark = "" // too much to follow: go on from the end, and sweep
 				nextSweep = sweepAllowed
+				again = again || walking
 			}
 			if p.Sweep {
 				p.Cursor = found.Cursor
+				walking = !found.Wrapped
 				sweepAllowed = time.Now().Add(max(minSweepGap, sweepGapFactor*time.Since(began)))
 				nextSweep = sweepAllowed
-				if found.Wrapped {
+				if found.Wrapped && !again {
 					nextSweep = laterOf(nextSweep, began.Add(e.cfg.pollInterval))
 				}
+				again = again && walking
 			}
 			wait = min(time.Until(nextSweep), e.cfg.pollInterval)
 		}
@@ -79,7 +85,7 @@ func (r *run) watch(ctx context.Context) {
 		case <-timer.C:
 		case <-look:
 			// What was committed late lies behind the mark; only a sweep finds it.
-			woken = true
+			woken, again = true, again || walking
 			if soon := laterOf(sweepAllowed, time.Now()); soon.Before(nextSweep) {
 				nextSweep = soon
 			}
