@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -162,7 +163,11 @@ func spread(d time.Duration, fraction float64, retry int, seed uint64) time.Dura
 		return d
 	}
 	r := rand.New(rand.NewPCG(seed, uint64(retry))).Float64() // #nosec G404 G115 -- spreading, not secrecy
-	return time.Duration(float64(d) * (1 + fraction*(2*r-1)))
+	f := float64(d) * (1 + fraction*(2*r-1))
+	if f >= math.MaxInt64 { // of a host's policy that means never
+		return math.MaxInt64
+	}
+	return time.Duration(f)
 }
 
 // DefaultRetry is the schedule that Standard Webhooks recommends, nine retries

@@ -101,3 +101,15 @@ func TestPoliciesAreCheckedByNew(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+type never struct{}
+
+func (never) Delay(int, uint64) (time.Duration, bool) { return math.MaxInt64, true }
+
+func TestJitterOfAnEndlessDelay(t *testing.T) {
+	for seed := range uint64(100) {
+		if d, ok := Jitter(0.1, never{}).Delay(1, seed); !ok || d < math.MaxInt64/2 {
+			t.Fatalf("seed %d: %v, %v", seed, d, ok)
+		}
+	}
+}
