@@ -81,6 +81,9 @@ type lane struct {
 	place lanePlace
 	heap  int // index in timed
 	class class
+	// queued is the class among whose ready lanes it stands. It may stand among
+	// others, too, which it has left.
+	queued class
 	// limit is how many may be under way now, cap how many ever.
 	limit, cap int
 	flying     int
@@ -213,7 +216,7 @@ func (s *lanes) put(l *lane, now time.Time) {
 		l.place = placeTimed
 		heap.Push(&s.timed, l)
 	case l.worthwhile():
-		l.place = placeReady
+		l.place, l.queued = placeReady, l.class
 		s.ready[l.class].push(l)
 	}
 }
@@ -311,6 +314,9 @@ func (s *lanes) finish(f *flight, how landing, now time.Time) {
 		l.answered(f.took)
 		if now.Sub(f.start) < s.slowAfter {
 			l.class = fast
+			if l.place == placeReady && l.queued == slow {
+				l.place = placeNone // its turn among the slow ones may be far off
+			}
 		}
 	}
 	if l.place == placeNone {

@@ -43,6 +43,9 @@ func (s *lanes) pick(c class, now time.Time) *picked {
 	}
 	for len(p.lanes) < min(maxPick, 2*p.max) && s.ready[c].len() > 0 {
 		l := s.ready[c].pop()
+		if l.place != placeReady || l.queued != c {
+			continue // it has left this queue
+		}
 		l.place = placeNone
 		if l.class != c || l.next.IsZero() || l.next.After(now) || !l.worthwhile() {
 			s.put(l, now)
@@ -144,7 +147,7 @@ func (s *lanes) unreached(p *picked, now time.Time) {
 		}
 		l.settleWoken()
 		if l.class == p.class && l.worthwhile() {
-			l.place = placeReady
+			l.place, l.queued = placeReady, l.class
 			s.ready[l.class].pushFront(l)
 			continue
 		}

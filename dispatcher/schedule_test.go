@@ -1,8 +1,10 @@
 package dispatcher_test
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -260,6 +262,58 @@ func TestFewFreePlacesAreUsed(t *testing.T) {
 		}
 		if quick != 1000 {
 			t.Errorf("%d of 1000 requests in three seconds, with four places of five milliseconds each", quick)
+		}
+	})
+}
+
+// An endpoint that was slow goes on among the fast ones after its first quick
+// answer, however many are slow still.
+func TestEndpointThatIsQuickAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const events = 500
+		var quick atomic.Bool
+		rc := &receiver{}
+		rc.set(func(r *http.Request, n int) (*http.Response, error) {
+			switch {
+			case r.URL.Host != "again.example":
+				return hang(r, n)
+			case quick.Load():
+				time.Sleep(5 * time.Millisecond)
+			default:
+				time.Sleep(2 * time.Second)
+			}
+			return respond(200), nil
+		})
+		e := newEngine(t, memstore.New(), rc, dispatcher.WithConcurrency(4), dispatcher.WithRetry(dispatcher.Schedule()))
+		defer start(t, e)()
+		register(t, e, dispatcher.EndpointConfig{URL: "https://again.example/", Events: []string{"again"}})
+		for range events {
+			publish(t, e, dispatcher.Event{Type: "again"})
+		}
+		elapse(10 * time.Second)
+		for i := range 200 {
+			register(t, e, dispatcher.EndpointConfig{URL: fmt.Sprintf("https://hangs%d.example/", i), Events: []string{"hangs"}})
+		}
+		for range 100 {
+			publish(t, e, dispatcher.Event{Type: "hangs"})
+		}
+		elapse(2 * time.Minute)
+		quick.Store(true)
+		from := time.Now()
+		elapse(10 * time.Minute)
+		var first, last time.Time
+		n := 0
+		for _, r := range rc.log() {
+			if r.url != "https://again.example/" {
+				continue
+			}
+			n++
+			if last = r.at; first.IsZero() && r.at.After(from) {
+				first = r.at
+			}
+		}
+		if d := last.Sub(first); n != events || d > 30*time.Second {
+			t.Errorf("%d of %d requests; all but the first quick one within %v", n, events, d)
 		}
 	})
 }
