@@ -101,3 +101,30 @@ func TestNoticeInTheMiddleOfAWalk(t *testing.T) {
 		}
 	})
 }
+
+// What was stored by a call whose answer was lost does not wait for the next look at
+// everything.
+func TestPublishedByACallWhoseAnswerWasLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rc, s := &receiver{}, &faultStore{Store: memstore.New()}
+		e := newEngine(t, s, rc, dispatcher.WithPollInterval(time.Hour))
+		defer start(t, e)()
+		register(t, e, dispatcher.EndpointConfig{})
+		elapse(time.Minute)
+		s.mu.Lock()
+		s.fail = func(op string) fault {
+			if op == "insert" {
+				return faultAfter
+			}
+			return faultNone
+		}
+		s.mu.Unlock()
+		if _, err := e.Publish(t.Context(), dispatcher.Event{Type: "a"}); err == nil {
+			t.Fatal("no error")
+		}
+		elapse(time.Minute)
+		if n := len(rc.log()); n != 1 {
+			t.Errorf("%d requests after a minute, want 1", n)
+		}
+	})
+}

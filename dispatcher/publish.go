@@ -65,8 +65,12 @@ func (e *Engine) insert(ctx context.Context, w store.Writer, tenantID string, ev
 	for i := range events {
 		news[i] = store.NewEvent{Event: events[i], Deliveries: endpoints[i]}
 	}
+	_, inTx := w.(store.Tx)
 	inserted, err := w.Insert(ctx, news)
 	if err != nil {
+		if !inTx {
+			e.Wake() // it may have been stored all the same
+		}
 		return nil, fmt.Errorf("dispatcher: insert events: %w", err)
 	}
 	if len(inserted) != len(events) {
@@ -75,7 +79,6 @@ func (e *Engine) insert(ctx context.Context, w store.Writer, tenantID string, ev
 	receipts := make([]Receipt, len(inserted))
 	conflicts := 0
 	now := time.Now()
-	_, inTx := w.(store.Tx)
 	for i, in := range inserted {
 		receipts[i] = Receipt{EventID: in.EventID, Deliveries: in.Deliveries, Duplicate: in.Duplicate, Conflict: in.Conflict}
 		switch {

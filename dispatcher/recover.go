@@ -107,6 +107,7 @@ func (t *tenant) Replay(ctx context.Context, eventID string, endpointIDs ...stri
 func (t *tenant) requeue(ctx context.Context, items ...store.RequeueItem) ([]DeliveryRef, error) {
 	done, err := t.engine.store.Requeue(ctx, store.RequeueParams{Items: items})
 	if err != nil {
+		t.engine.Wake() // it may have been done all the same
 		return nil, err
 	}
 	refs := make([]DeliveryRef, 0, len(done))
