@@ -505,6 +505,43 @@ func TestDeliveriesOfAnEndedEndpointAreCancelled(t *testing.T) {
 	}
 }
 
+// And not by a claim for each.
+func TestBacklogOfAnEndedEndpointIsCancelledByFewClaims(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &countingStore{Store: memstore.New()}
+		e := newEngine(t, s, &receiver{})
+		deleted, disabled := register(t, e, dispatcher.EndpointConfig{}), register(t, e, dispatcher.EndpointConfig{})
+		const events = 1600
+		for range events {
+			publish(t, e, dispatcher.Event{})
+		}
+		if err := errors.Join(e.Delete(t.Context(), deleted.ID), e.Disable(t.Context(), disabled.ID)); err != nil {
+			t.Fatal(err)
+		}
+		defer start(t, e)()
+		elapse(10 * time.Second)
+		stats, err := e.Stats(t.Context(), dispatcher.StatsFilter{})
+		if err != nil || stats.Total.Cancelled != 2*events {
+			t.Errorf("%+v, %v", stats.Total, err)
+		}
+		if n := s.calls.Load(); n > events/2 {
+			t.Errorf("%d calls of the store for %d deliveries of each", n, events)
+		}
+	})
+}
+
+// However short the retention is, the store is not asked all the time.
+func TestShortRetention(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &countingStore{Store: memstore.New()}
+		defer start(t, newEngine(t, s, &receiver{}, dispatcher.WithRetention(time.Millisecond)))()
+		elapse(time.Minute)
+		if n := s.calls.Load(); n > 70 {
+			t.Errorf("%d calls of the store in an idle minute", n)
+		}
+	})
+}
+
 func TestPausedDeliveriesWaitAndGoOnAfterResume(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rc := &receiver{}

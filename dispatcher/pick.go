@@ -83,12 +83,16 @@ func (s *lanes) claimed(p *picked, b *store.Batch, now time.Time) []flight {
 		}
 	}
 	for i := range b.Endpoints {
-		if l := s.byID[b.Endpoints[i].ID]; l != nil {
+		ep := &b.Endpoints[i]
+		if l := s.byID[ep.ID]; l != nil {
 			l.cap = s.defaultCap
-			if own := b.Endpoints[i].MaxInFlight; own > 0 {
-				l.cap = own
+			if ep.MaxInFlight > 0 {
+				l.cap = ep.MaxInFlight
 			}
 			l.limit = min(l.limit, l.cap)
+			if !ep.DeletedAt.IsZero() || ep.Status == EndpointDisabled {
+				l.limit = l.cap // they are cancelled: no answer would raise it
+			}
 		}
 	}
 	asked := 0
