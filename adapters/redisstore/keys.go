@@ -39,8 +39,9 @@ func (k *keys) tenantOrder(tenant string) string { return k.tag + "order:" + ten
 func (k *keys) fresh(lane string) string   { return k.tag + "fresh:" + lane }
 func (k *keys) history(lane string) string { return k.tag + "history:" + lane }
 
-// compacted is what a list is going to be after a compaction.
-func compacted(list string) string { return list + ":compacted" }
+// compacted is what a list is going to be after a compaction. Neither a tenant nor
+// a lane has a NUL, so it is no other list.
+func compacted(list string) string { return list + "\x00compacted" }
 
 func (k *keys) tenantList(tenant string) string  { return k.tag + "list:" + tenant }
 func (k *keys) tenantTombs(tenant string) string { return k.tag + "tombs:" + tenant }

@@ -92,4 +92,9 @@ func TestKeysShareASlot(t *testing.T) {
 	if k.pattern("b", "a") == k.pattern("", "a\x00b") || k.tenantOrder("x") == k.fresh("x") {
 		t.Errorf("different names make one key")
 	}
+	for _, tenant := range []string{":compacted", "compacted", "x:compacted"} {
+		if name := k.tenantOrder(tenant); name == compacted(k.order) || name == compacted(k.tenantOrder("")) || name == compacted(k.tenantOrder("x")) {
+			t.Errorf("the list of tenant %q has the name of another one that is being compacted", tenant)
+		}
+	}
 }

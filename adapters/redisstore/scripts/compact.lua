@@ -18,7 +18,7 @@ local function lives(entry)
 end
 
 local length = call('LLEN', list)
-local progress = 'compacted ' .. list
+local progress = 'compacted ' .. new
 local last = call('HGET', meta, progress)
 local at = 0
 if last then

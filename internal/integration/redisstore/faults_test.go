@@ -413,6 +413,12 @@ func TestListsAreCompacted(t *testing.T) {
 	if _, err := s.Insert(t.Context(), []store.NewEvent{newEvent("old", "ep_0", "stays")}); err != nil {
 		t.Fatal(err)
 	}
+	// A tenant whose list could be taken for that of the tenant "", half compacted.
+	other := newEvent("other", "stays")
+	other.Event.Tenant = ":compacted"
+	if _, err := s.Insert(t.Context(), []store.NewEvent{other}); err != nil {
+		t.Fatal(err)
+	}
 	lists := []string{"order", "order:", "history:ep_0", "history:ep_1"}
 	longest := func() (n int64) {
 		for _, list := range lists {
@@ -452,8 +458,9 @@ func TestListsAreCompacted(t *testing.T) {
 		q    store.DeliveryQuery
 		want int
 	}{
-		{store.DeliveryQuery{Limit: 5}, 22}, {store.DeliveryQuery{Limit: 5, Scope: store.Scope{All: true}}, 22},
+		{store.DeliveryQuery{Limit: 5}, 22}, {store.DeliveryQuery{Limit: 5, Scope: store.Scope{All: true}}, 23},
 		{store.DeliveryQuery{Limit: 2, EndpointID: "ep_0"}, 3}, {store.DeliveryQuery{Limit: 5, EndpointID: "stays"}, 1},
+		{store.DeliveryQuery{Limit: 5, Scope: store.Scope{Tenant: other.Event.Tenant}}, 1},
 	} {
 		n := 0
 		for {
