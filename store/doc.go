@@ -53,5 +53,5 @@
 // ([Event].At and [Event].Until) and for filters.
 //
 // Every read and write is scoped by tenant. "" is a tenant like any other. An
-// id that belongs to another tenant is not found.
+// id that belongs to another tenant is not found, nor is text that none can be.
 package store

@@ -66,7 +66,7 @@ func (s *Store) Endpoint(ctx context.Context, tenant, id string) (e store.Endpoi
 func (s *Store) endpoint(ctx context.Context, c conn, tenant, id, locking string) (store.Endpoint, error) {
 	var r endpointRow
 	err := c.one(ctx, "SELECT "+endpointColumns+" FROM {endpoints} e WHERE e.id = ? AND e.tenant = ? AND e.deleted_at IS NULL"+locking,
-		[]any{id, tenant}, r.dest()...)
+		[]any{named(id), named(tenant)}, r.dest()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.Endpoint{}, store.ErrNotFound
 	}

@@ -51,7 +51,7 @@ func (s *Store) eraseEndpoints(ctx context.Context, doing, tenant string) error 
 	for {
 		var ids []string
 		err := s.write(ctx, doing, idempotent, func(ctx context.Context, c conn) (err error) {
-			ids, err = c.texts(ctx, "SELECT id FROM {endpoints} WHERE tenant = ? LIMIT ?", tenant, eraseEndpoints)
+			ids, err = c.texts(ctx, "SELECT id FROM {endpoints} WHERE tenant = ? LIMIT ?", named(tenant), eraseEndpoints)
 			if err != nil {
 				return err
 			}
@@ -75,7 +75,7 @@ func (s *Store) eraseEvents(ctx context.Context, doing, tenant string, n int) (e
 	err = s.write(ctx, doing, idempotent, func(ctx context.Context, c conn) error {
 		condition, order := s.dialect.between("e", "tenant", "seq")
 		text := "SELECT e.seq, e.span FROM {events} e" + s.dialect.through("events_by_tenant") + " WHERE " + condition + " ORDER BY " + order + " LIMIT ?" + s.forUpdate()
-		events, err := c.eventSpans(ctx, text, append(s.dialect.betweenArgs(tenant, math.MaxInt64, 0), n)...)
+		events, err := c.eventSpans(ctx, text, append(s.dialect.betweenArgs(named(tenant), math.MaxInt64, 0), n)...)
 		if err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func (s *Store) eraseEvents(ctx context.Context, doing, tenant string, n int) (e
 func (s *Store) eraseCounts(ctx context.Context, doing, tenant string) error {
 	s.compactor.run(ctx, s)
 	return s.single(ctx, doing, idempotent, func(ctx context.Context, c conn) error {
-		_, err := c.exec(ctx, "DELETE FROM {counts} WHERE tenant = ? AND pending = 0 AND delivered = 0 AND failed = 0 AND cancelled = 0", tenant)
+		_, err := c.exec(ctx, "DELETE FROM {counts} WHERE tenant = ? AND pending = 0 AND delivered = 0 AND failed = 0 AND cancelled = 0", named(tenant))
 		return err
 	})
 }

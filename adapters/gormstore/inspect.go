@@ -13,7 +13,7 @@ import (
 func (s *Store) Event(ctx context.Context, tenant, id string) (e store.Event, err error) {
 	err = s.read(ctx, fmt.Sprintf("reading event %q", id), func(ctx context.Context, c conn) error {
 		var r eventRow
-		if err := found(c.one(ctx, "SELECT "+eventColumns+" FROM {events} e WHERE e.tenant = ? AND e.id = ?", []any{tenant, id}, r.dest()...)); err != nil {
+		if err := found(c.one(ctx, "SELECT "+eventColumns+" FROM {events} e WHERE e.tenant = ? AND e.id = ?", []any{named(tenant), named(id)}, r.dest()...)); err != nil {
 			return err
 		}
 		e, err = r.event()
@@ -38,7 +38,7 @@ func (s *Store) Delivery(ctx context.Context, tenant, id string) (d store.Delive
 	err = s.read(ctx, fmt.Sprintf("reading delivery %q", id), func(ctx context.Context, c conn) error {
 		var r deliveryRow
 		err := c.one(ctx, "SELECT "+s.dialect.deliveryColumns()+" FROM {deliveries} d JOIN {events} e ON e.seq = d.event_seq WHERE d.id = ? AND d.tenant = ?",
-			[]any{deliveryNumber(id), tenant}, r.dest()...)
+			[]any{deliveryNumber(id), named(tenant)}, r.dest()...)
 		d = r.delivery()
 		return found(err)
 	})
@@ -53,7 +53,7 @@ func (s *Store) Attempts(ctx context.Context, tenant, deliveryID string) (attemp
 	err = s.read(ctx, fmt.Sprintf("reading the attempts of delivery %q", deliveryID), func(ctx context.Context, c conn) error {
 		number := deliveryNumber(deliveryID)
 		var one int
-		if err := found(c.one(ctx, "SELECT 1 FROM {deliveries} WHERE id = ? AND tenant = ?", []any{number, tenant}, &one)); err != nil {
+		if err := found(c.one(ctx, "SELECT 1 FROM {deliveries} WHERE id = ? AND tenant = ?", []any{number, named(tenant)}, &one)); err != nil {
 			return err
 		}
 		attempts = []store.Attempt{}

@@ -77,16 +77,16 @@ func deliveryFilter(q *store.DeliveryQuery) (filter string, values []any) {
 		values = append(values, value)
 	}
 	if !q.Scope.All {
-		add("d.tenant = ?", q.Scope.Tenant)
+		add("d.tenant = ?", named(q.Scope.Tenant))
 	}
 	if q.EndpointID != "" {
-		add("d.endpoint_id = ?", q.EndpointID)
+		add("d.endpoint_id = ?", named(q.EndpointID))
 	}
 	if q.EventID != "" {
-		add("e.id = ?", q.EventID)
+		add("e.id = ?", named(q.EventID))
 	}
 	if q.EventType != "" {
-		add("e.type = ?", q.EventType)
+		add("e.type = ?", named(q.EventType))
 	}
 	if q.State != 0 {
 		add("d.state = ?", int(q.State))
@@ -166,7 +166,7 @@ func (d *deliveryCandidates) ofEndpoints(ctx context.Context, c conn, endpoints 
 		}
 		fmt.Fprintf(&text, "SELECT * FROM (SELECT %d, d.id FROM {deliveries} d%s WHERE %s ORDER BY %s LIMIT ?) AS e%d",
 			i, d.dialect.through("deliveries_by_endpoint"), condition, order, i)
-		args = append(append(args, d.dialect.betweenArgs(id, between.to, between.from)...), each)
+		args = append(append(args, d.dialect.betweenArgs(named(id), between.to, between.from)...), each)
 	}
 	read, last := make([]int, len(endpoints)), make([]int64, len(endpoints))
 	err = c.query(ctx, text.String(), args, func(rows *sql.Rows) error {
@@ -204,6 +204,9 @@ func (d *deliveryCandidates) ofEndpoints(ctx context.Context, c conn, endpoints 
 // ofEvent reads the deliveries of an event, or of several, since each tenant can
 // have one by that id.
 func (d *deliveryCandidates) ofEvent(ctx context.Context, c conn, between span, n int) ([]int64, error) {
+	if named(d.q.Scope.Tenant) == nil {
+		return nil, nil
+	}
 	tenants := []string{d.q.Scope.Tenant}
 	if d.q.Scope.All {
 		counts, err := d.counts(ctx, c, store.StatsQuery{Scope: d.q.Scope})
@@ -220,7 +223,7 @@ func (d *deliveryCandidates) ofEvent(ctx context.Context, c conn, between span, 
 	type event struct{ seq, end int64 }
 	var events []event
 	err := inLists(tenants, func(list string, args []any) error {
-		return c.query(ctx, "SELECT seq, span FROM {events} WHERE tenant IN ("+list+") AND id = ?", append(args, d.q.EventID), func(rows *sql.Rows) error {
+		return c.query(ctx, "SELECT seq, span FROM {events} WHERE tenant IN ("+list+") AND id = ?", append(args, named(d.q.EventID)), func(rows *sql.Rows) error {
 			var e event
 			err := rows.Scan(&e.seq, &e.end)
 			e.end += e.seq

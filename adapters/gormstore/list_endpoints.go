@@ -36,7 +36,7 @@ func (s *Store) Endpoints(ctx context.Context, q store.EndpointQuery) (store.Pag
 	l.below = func(ctx context.Context, c conn, before endpointPlace, n int) (places []endpointPlace, end bool, err error) {
 		text, args := "SELECT created_at, id FROM {endpoints} WHERE created_at <= ? AND (created_at < ? OR id < ?)", []any{before.created, before.created, before.id}
 		if !q.Scope.All {
-			text, args = text+" AND tenant = ?", append(args, q.Scope.Tenant)
+			text, args = text+" AND tenant = ?", append(args, named(q.Scope.Tenant))
 		}
 		err = c.query(ctx, text+" ORDER BY created_at DESC, id DESC LIMIT ?", append(args, n), func(rows *sql.Rows) error {
 			var p endpointPlace

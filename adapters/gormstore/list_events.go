@@ -26,7 +26,7 @@ func (s *Store) Events(ctx context.Context, q store.EventQuery) (store.Page[stor
 			return found, len(found) < n, err
 		}
 		condition, order := s.dialect.between("e", "tenant", "seq")
-		args := s.dialect.betweenArgs(q.Scope.Tenant, min(before, between.to), between.from)
+		args := s.dialect.betweenArgs(named(q.Scope.Tenant), min(before, between.to), between.from)
 		found, err = c.numbers(ctx, "SELECT e.seq FROM {events} e"+s.dialect.through("events_by_tenant")+" WHERE "+condition+" ORDER BY "+order+" LIMIT ?",
 			append(args, n)...)
 		return found, len(found) < n, err
@@ -34,7 +34,7 @@ func (s *Store) Events(ctx context.Context, q store.EventQuery) (store.Page[stor
 	l.fetch = func(ctx context.Context, c conn, candidates []int64, want int) (found []listed[int64, store.Event], err error) {
 		filter, values := "", []any{}
 		if q.Type != "" {
-			filter, values = " AND e.type = ?", append(values, q.Type)
+			filter, values = " AND e.type = ?", append(values, named(q.Type))
 		}
 		err = among("e.seq", candidates, q.Scope.All, func(condition string, args []any) error {
 			left := want - len(found)

@@ -44,7 +44,7 @@ func (s *Store) match(ctx context.Context, c conn, tenant string, types []string
 	err := inLists(all, func(list string, args []any) error {
 		text := `SELECT s.pattern, e.id, e.created_at, e.revision FROM {subscriptions} s JOIN {endpoints} e ON e.id = s.endpoint_id
 			WHERE s.tenant = ? AND s.pattern IN (` + list + `) AND e.status <> 3 AND e.deleted_at IS NULL`
-		return c.query(ctx, text, append([]any{tenant}, args...), func(rows *sql.Rows) error {
+		return c.query(ctx, text, append([]any{named(tenant)}, args...), func(rows *sql.Rows) error {
 			var pattern string
 			var k snapshotKey
 			if err := rows.Scan(&pattern, &k.id, &k.created, &k.revision); err != nil {

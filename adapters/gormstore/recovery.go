@@ -31,7 +31,7 @@ func (s *Store) Cancel(ctx context.Context, tenant string, ids []string, reason 
 		}
 		err = inLists(numbers, func(list string, args []any) error {
 			text := "SELECT id, endpoint_id FROM {deliveries}" + s.dialect.byNumber() + " WHERE id IN (" + list + ") AND tenant = ? AND " + statePending + " ORDER BY id" + s.forUpdate()
-			return c.query(ctx, text, append(args, tenant), func(rows *sql.Rows) error {
+			return c.query(ctx, text, append(args, named(tenant)), func(rows *sql.Rows) error {
 				var n int64
 				var endpoint string
 				err := rows.Scan(&n, &endpoint)

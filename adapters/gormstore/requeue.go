@@ -135,6 +135,9 @@ func (r *requeue) find(ctx context.Context, c conn) ([]int64, error) {
 	names := make(map[string][]string) // event ids by tenant
 	for _, item := range r.p.Items {
 		if item.DeliveryID == "" {
+			if clean(item.EventID) != item.EventID {
+				continue // there is none, see [named]
+			}
 			names[item.Tenant] = append(names[item.Tenant], item.EventID)
 		} else if n := deliveryNumber(item.DeliveryID); n != 0 {
 			numbers = append(numbers, n)
@@ -152,7 +155,7 @@ func (r *requeue) find(ctx context.Context, c conn) ([]int64, error) {
 	}
 	for tenant, ids := range names {
 		slices.Sort(ids)
-		if err := inLists(slices.Compact(ids), collect("SELECT seq FROM {events} WHERE tenant = ? AND id IN (%s)", tenant)); err != nil {
+		if err := inLists(slices.Compact(ids), collect("SELECT seq FROM {events} WHERE tenant = ? AND id IN (%s)", named(tenant))); err != nil {
 			return nil, err
 		}
 	}

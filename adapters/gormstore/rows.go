@@ -129,6 +129,15 @@ func clean(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
+// named is a tenant, an id or a type to look for: NULL, which equals nothing, if
+// no row can have it, because Postgres refuses to look for what is not clean.
+func named(s string) any {
+	if clean(s) != s {
+		return nil
+	}
+	return s
+}
+
 // orEmpty keeps an empty slice apart from nil, which is NULL.
 func orEmpty(b []byte) any {
 	if b == nil {

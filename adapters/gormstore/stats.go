@@ -31,10 +31,10 @@ func (s *Store) counts(ctx context.Context, c conn, q store.StatsQuery) (tally, 
 	var args []any
 	var filters []string
 	if !q.Scope.All {
-		filters, args = append(filters, "tenant = ?"), append(args, q.Scope.Tenant)
+		filters, args = append(filters, "tenant = ?"), append(args, named(q.Scope.Tenant))
 	}
 	if q.EndpointID != "" {
-		filters, args = append(filters, "endpoint_id = ?"), append(args, q.EndpointID)
+		filters, args = append(filters, "endpoint_id = ?"), append(args, named(q.EndpointID))
 	}
 	if len(filters) > 0 {
 		text += " WHERE " + strings.Join(filters, " AND ")

@@ -30,7 +30,7 @@ var packageSections = []section{
 		stated(callersDuty, `Callers pass durations, never points in time, except for times that a host chose ([Event].At and [Event].Until) and for filters.`),
 		proved("Tenant/Endpoints Tenant/Reads Tenant/Lists Tenant/Writes Tenant/Match Tenant/ForeignEndpoint Tenant/SharedLane Dedupe/Tenants Erase/Everything", `Every read and write is scoped by tenant.`),
 		proved("Tenant/Lists Tenant/Reads Erase/Everything Stats/Scope", `"" is a tenant like any other.`),
-		proved("Tenant/Endpoints Tenant/Reads Tenant/Writes Tenant/ForeignEndpoint", `An id that belongs to another tenant is not found.`),
+		proved("Tenant/Endpoints Tenant/Reads Tenant/Writes Tenant/ForeignEndpoint Tenant/Names", `An id that belongs to another tenant is not found, nor is text that none can be.`),
 	}},
 	{"Store", []rule{
 		stated(definition, `Store is everything the dispatcher needs.`),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -12,6 +13,7 @@ import (
 var tenantProofs = []proof{
 	{"Tenant/Endpoints", tenantEndpoints},
 	{"Tenant/Reads", tenantReads},
+	{"Tenant/Names", tenantNames},
 	{"Tenant/Lists", tenantLists},
 	{"Tenant/Writes", tenantWrites},
 	{"Tenant/Match", tenantMatch},
@@ -79,6 +81,66 @@ func tenantReads(t *tester) {
 				t.Errorf("attempts of a delivery that is not: %v, want ErrNotFound", err)
 			}
 		}
+	}
+}
+
+// What no tenant or record can be called, is not found: it may come from a URL,
+// and is no failure of the store.
+func tenantNames(t *tester) {
+	id := t.publish("a", "e", "l")[0]
+	t.endpoint("a", "ep")
+	for _, none := range []string{"none", "e\x00", "a\x00", "\x00", "\xff", "a\xff", "a' OR 'a' = 'a", strings.Repeat("a", 1000)} {
+		for _, c := range []struct{ tenant, event, delivery, endpoint string }{{"a", none, none, none}, {none, "e", id, "ep"}} {
+			why := fmt.Sprintf("%.20q", c)
+			if _, err := t.Store.Event(t.ctx, c.tenant, c.event); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s: Event: %v, want ErrNotFound", why, err)
+			}
+			if _, err := t.Store.Delivery(t.ctx, c.tenant, c.delivery); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s: Delivery: %v, want ErrNotFound", why, err)
+			}
+			if _, err := t.Store.Attempts(t.ctx, c.tenant, c.delivery); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s: Attempts: %v, want ErrNotFound", why, err)
+			}
+			t.wantNoEndpoint(why, c.tenant, c.endpoint)
+			if got := t.cancel(c.tenant, c.delivery); got[0] {
+				t.Errorf("%s: Cancel found a delivery", why)
+			}
+			for _, r := range t.requeue(store.RequeueItem{Tenant: c.tenant, DeliveryID: c.delivery},
+				store.RequeueItem{Tenant: c.tenant, EventID: c.event, EndpointID: "l"}) {
+				if r.Result != store.RequeueNotFound {
+					t.Errorf("%s: Requeue: %+v, want RequeueNotFound", why, r)
+				}
+			}
+		}
+		scope := store.Scope{Tenant: none}
+		queries := []store.DeliveryQuery{{Scope: scope}, {Scope: scope, EventID: "e"}, {Scope: scope, EndpointID: "l"}}
+		for _, s := range []store.Scope{{Tenant: "a"}, {All: true}} {
+			queries = append(queries, store.DeliveryQuery{Scope: s, EventID: none}, store.DeliveryQuery{Scope: s, EndpointID: none}, store.DeliveryQuery{Scope: s, EventType: none})
+			if n := len(everything(t, t.events(store.EventQuery{Scope: s, Type: none}))); n != 0 {
+				t.Errorf("%+v lists %d events of the type %.20q", s, n, none)
+			}
+			if got := t.stats(store.StatsQuery{Scope: s, EndpointID: none}); got.Total != (store.Counts{}) {
+				t.Errorf("%+v counts %+v for the endpoint %.20q", s, got.Total, none)
+			}
+		}
+		for _, q := range queries {
+			if n := len(everything(t, t.deliveries(q))); n != 0 {
+				t.Errorf("%+v lists %d deliveries", q, n)
+			}
+		}
+		if n := len(everything(t, t.events(store.EventQuery{Scope: scope}))) + len(everything(t, t.endpoints(store.EndpointQuery{Scope: scope}))); n != 0 {
+			t.Errorf("%.20q lists %d events and endpoints", none, n)
+		}
+		if got := t.stats(store.StatsQuery{Scope: scope}); got.Total != (store.Counts{}) {
+			t.Errorf("%.20q counts %+v", none, got.Total)
+		}
+		t.wantMatch(none, "x.y")
+		if n := t.erase(none, 10); n != 0 {
+			t.Errorf("erasing %.20q erased %d events", none, n)
+		}
+	}
+	if d := t.delivery("a", id); d.State != store.StatePending {
+		t.Errorf("the delivery is %v", d.State)
 	}
 }
 
