@@ -34,11 +34,8 @@ func Migrations(dialect string, layout Layout, options ...Option) (fs.FS, error)
 	if !ok {
 		return nil, fmt.Errorf("gormstore: dialect %q: must be postgres, mysql, mariadb or sqlite", dialect)
 	}
-	cfg := defaults()
-	for _, o := range options {
-		o(&cfg)
-	}
-	if err := cfg.check(); err != nil {
+	cfg, err := configOf(options)
+	if err != nil {
 		return nil, err
 	}
 	versions, err := versionsOf(d)

@@ -54,6 +54,16 @@ func defaults() config {
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,29}$`)
 
+func configOf(options []Option) (config, error) {
+	c := defaults()
+	for _, o := range options {
+		if o != nil {
+			o(&c)
+		}
+	}
+	return c, c.check()
+}
+
 func (c *config) check() error {
 	switch {
 	case !identifier.MatchString(c.prefix):

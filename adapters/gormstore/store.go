@@ -58,19 +58,21 @@ var (
 //
 // The session db must not be a transaction.
 func New(db *gorm.DB, options ...Option) (*Store, error) {
-	if db == nil {
+	if db == nil || db.Config == nil {
 		return nil, errors.New("gormstore: db: must not be nil")
 	}
-	cfg := defaults()
-	for _, o := range options {
-		o(&cfg)
-	}
-	if err := cfg.check(); err != nil {
+	cfg, err := configOf(options)
+	if err != nil {
 		return nil, err
+	}
+	if s := db.Statement; s != nil {
+		if _, ok := s.ConnPool.(gorm.TxCommitter); ok { // how gorm itself knows a transaction
+			return nil, errors.New("gormstore: db: must not be a transaction")
+		}
 	}
 	pool, err := db.DB()
 	if err != nil {
-		return nil, fmt.Errorf("gormstore: db: has no connection pool, or is a transaction: %w", err)
+		return nil, fmt.Errorf("gormstore: db: has no connection pool: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.timeout)
 	defer cancel()

@@ -52,11 +52,7 @@ func TestRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			h := &host{connect: func() gorm.Dialector { return tt.dialector }}
 			db := h.open(t, tt.connections)
-			var options []gormstore.Option
-			if tt.option != nil {
-				options = append(options, tt.option)
-			}
-			s, err := gormstore.New(db, options...)
+			s, err := gormstore.New(db, tt.option)
 			switch {
 			case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
 				t.Errorf("error %v, want one with %q", err, tt.want)
@@ -70,8 +66,23 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
-	if _, err := gormstore.New(nil); err == nil || !strings.Contains(err.Error(), "must not be nil") {
-		t.Errorf("nil: %v", err)
+	for name, db := range map[string]*gorm.DB{"nil": nil, "never opened": {}} {
+		if _, err := gormstore.New(db); err == nil || !strings.Contains(err.Error(), "must not be nil") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	db := (&host{connect: func() gorm.Dialector { return file(sqliteOptions) }}).open(t, 1)
+	for name, session := range map[string]*gorm.DB{"as it is": db, "prepared": db.Session(&gorm.Session{PrepareStmt: true})} {
+		err := session.Transaction(func(tx *gorm.DB) error {
+			_, err := gormstore.New(tx)
+			return err
+		})
+		if err == nil || !strings.Contains(err.Error(), "must not be a transaction") {
+			t.Errorf("a transaction of the session %s: %v", name, err)
+		}
+	}
+	if _, err := gormstore.New(db, nil); err != nil {
+		t.Errorf("an option that is nil: %v", err)
 	}
 }
 
