@@ -1,12 +1,13 @@
 package dispatcher
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
+	"github.com/postrider/postrider/internal/egress"
 	"github.com/postrider/postrider/internal/jsonform"
 	"github.com/postrider/postrider/store"
 )
@@ -138,7 +139,7 @@ const (
 // or anything that encoding/json encodes.
 func FieldConst(name string, value any) EnvelopeField {
 	f := EnvelopeField{path: []string{name}, kind: fieldConst}
-	f.value, f.err = Message{Payload: value}.JSON()
+	f.value, f.err = encodeJSON(Message{Payload: value}.JSON)
 	return f
 }
 
@@ -192,12 +193,20 @@ func (e *jsonEnvelope) check() error {
 			return invalid(field, "has an unknown time format")
 		}
 		if f.kind == fieldConst {
-			if _, err := jsonform.Append(nil, f.value, jsonform.Verbatim); f.err != nil || err != nil {
-				return invalid(field, "has a value that is not JSON: %v", errors.Join(f.err, err))
+			if f.err != nil {
+				return invalid(field, "has a value that is not JSON: %s", reasonOf(f.err))
+			}
+			if _, err := jsonform.Append(nil, f.value, jsonform.Verbatim); err != nil {
+				return invalid(field, "has a value that is not JSON: %v", err)
 			}
 		}
-		if slices.Contains(f.path, "") {
-			return invalid(field, "has an empty name")
+		for _, name := range f.path {
+			switch {
+			case name == "":
+				return invalid(field, "has an empty name")
+			case !utf8.ValidString(name):
+				return invalid(field, "has a name that is not valid UTF-8")
+			}
 		}
 		if slices.Contains(names, f.path[0]) {
 			return invalid(field, "repeats the name %q", f.path[0])
@@ -285,10 +294,18 @@ func (f TimeFormat) append(dst []byte, t time.Time) []byte {
 
 // RawEnvelope returns an envelope that sends the payload itself, with the
 // content type given: []byte, json.RawMessage and string as they are, anything
-// else as JSON in the dispatcher's form.
+// else as JSON in the dispatcher's form. A malformed content type is reported by
+// [New].
 func RawEnvelope(contentType string) Envelope { return rawEnvelope(contentType) }
 
 type rawEnvelope string
+
+func (e rawEnvelope) check() error {
+	if err := egress.CheckContentType(string(e)); err != nil {
+		return invalid("envelope.contentType", "%s", reasonOf(err))
+	}
+	return nil
+}
 
 func (e rawEnvelope) Encode(m Message) (Encoded, error) {
 	if s, ok := m.Payload.(string); ok {

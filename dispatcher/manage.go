@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"time"
 
@@ -99,7 +100,7 @@ func (t *tenant) Update(ctx context.Context, id string, rev int64, u EndpointUpd
 		return Endpoint{}, err
 	}
 	if ep.Revision != rev {
-		return Endpoint{}, store.ErrConflict
+		return Endpoint{}, fmt.Errorf("endpoint %s has revision %d, not %d: %w", ep.ID, ep.Revision, rev, store.ErrConflict)
 	}
 	headers, err := e.openHeaders(ctx, &ep)
 	if err != nil {

@@ -3,11 +3,13 @@ package dispatcher
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postrider/postrider/internal/egress"
@@ -247,7 +249,13 @@ func (c *config) check(info store.Info) error {
 		return invalid("maxInFlight", "must be between 1 and %d", maxMaxInFlight)
 	}
 	if err := signer.Validate(c.signer); err != nil {
-		return invalid("signer", "%s", reasonOf(err))
+		// The field is a part of the signer, such as a key, and so of the reason.
+		return invalid("signer", "is not usable: %s", strings.TrimPrefix(err.Error(), "signer: "))
+	}
+	for i, p := range c.allowedPrefixes {
+		if !p.IsValid() {
+			return invalid(fmt.Sprintf("privateAddresses[%d]", i), "is not a valid prefix")
+		}
 	}
 	if e, ok := c.envelope.(interface{ check() error }); ok {
 		if err := e.check(); err != nil {

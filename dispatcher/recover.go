@@ -72,8 +72,10 @@ type RecoveryResult struct {
 const recoveryPage = 200
 
 func (t *tenant) Resend(ctx context.Context, deliveryID string) error {
-	_, err := t.requeue(ctx, store.RequeueItem{Tenant: t.id, DeliveryID: deliveryID})
-	return err
+	if _, err := t.requeue(ctx, store.RequeueItem{Tenant: t.id, DeliveryID: deliveryID}); err != nil {
+		return fmt.Errorf("delivery %s: %w", deliveryID, err)
+	}
+	return nil
 }
 
 func (t *tenant) Replay(ctx context.Context, eventID string, endpointIDs ...string) ([]DeliveryRef, error) {

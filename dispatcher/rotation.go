@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -71,7 +72,7 @@ func (t *tenant) RotateSecret(ctx context.Context, id string, r Rotation) (signe
 func (t *tenant) SwitchSecret(ctx context.Context, id string) error {
 	return t.changeSecrets(ctx, id, func(ep *store.Endpoint) error {
 		if !slices.ContainsFunc(ep.Secrets, func(s store.SealedSecret) bool { return s.Phase == SecretPrepared }) {
-			return store.ErrConflict
+			return fmt.Errorf("endpoint %s has no prepared secret: %w", ep.ID, store.ErrConflict)
 		}
 		grace := NoGrace
 		if t.engine.cfg.signer.MultiSecret() {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +164,28 @@ func TestPublishRefusesBadInputAndStoresNothing(t *testing.T) {
 	}
 }
 
+// An error that is not about a field says which record it is about.
+func TestErrorsNameTheRecord(t *testing.T) {
+	hooks, err := dispatcher.New(memstore.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ep := register(t, hooks, dispatcher.EndpointConfig{})
+	_, stale := hooks.Update(t.Context(), ep.ID, ep.Revision+1, dispatcher.EndpointUpdate{})
+	for _, c := range []struct {
+		got, is error
+		want    string
+	}{
+		{stale, store.ErrConflict, "endpoint " + ep.ID + " has revision 1, not 2: conflict"},
+		{hooks.SwitchSecret(t.Context(), ep.ID), store.ErrConflict, "endpoint " + ep.ID + " has no prepared secret: conflict"},
+		{hooks.Resend(t.Context(), "dlv_none"), store.ErrNotFound, "delivery dlv_none: not found"},
+	} {
+		if !errors.Is(c.got, c.is) || c.got.Error() != c.want {
+			t.Errorf("%v, want %s", c.got, c.want)
+		}
+	}
+}
+
 type durable struct{ store.Store }
 
 func (d durable) Info() store.Info { return store.Info{Name: "durable", ID: "d", Durable: true} }
@@ -205,9 +228,19 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		"crashPolicy.suspect": {dispatcher.WithCrashPolicy(dispatcher.CrashPolicy{Suspect: -1})},
 		"keyring":             {dispatcher.WithKeyring(key), dispatcher.WithPlaintextSecrets()},
 		"jsonForm":            {dispatcher.WithJSONForm(9)},
+		"privateAddresses[1]": {dispatcher.WithPrivateAddresses(netip.MustParsePrefix("10.0.0.0/8"), netip.Prefix{})},
+		"envelope.fields[0]": {dispatcher.WithEnvelope(dispatcher.JSONEnvelope(
+			dispatcher.FieldConst("v", panicking{}), dispatcher.FieldPayload("data")))},
+		"envelope.fields[1]": {dispatcher.WithEnvelope(dispatcher.JSONEnvelope(
+			dispatcher.FieldType("type"), dispatcher.FieldPayload("\xff")))},
+		"envelope.contentType": {dispatcher.WithEnvelope(dispatcher.RawEnvelope("text/plain\r\nX-Y: z"))},
 	} {
 		_, err := dispatcher.New(memstore.New(), opts...)
 		refused(t, field, field, err)
+	}
+	_, err = dispatcher.New(memstore.New(), dispatcher.WithSigner(signer.Ed25519(nil)))
+	if err == nil || err.Error() != "invalid signer: is not usable: keys[0] is nil" {
+		t.Errorf("a signer with a key that is nil: %v", err)
 	}
 	_, err = dispatcher.New(nil)
 	refused(t, "no store", "store", err)
