@@ -194,7 +194,7 @@ func WithDrainTimeout(d time.Duration) Option { return func(c *config) { c.drain
 
 // WithRetention sets how long events are kept after their last delivery
 // changed; it is also how long an idempotency key is remembered. Default: 30
-// days. 0 keeps everything.
+// days. At least 1 s; 0 keeps everything.
 func WithRetention(d time.Duration) Option { return func(c *config) { c.retention = d } }
 
 // CrashPolicy says what to do with a delivery that was claimed and not
@@ -305,6 +305,9 @@ func (c *config) checkTimes(info store.Info) error {
 		if f.d < f.min || f.d > f.max {
 			return invalid(f.name, "must be between %v and %v, is %v", f.min, f.max, f.d)
 		}
+	}
+	if c.retention > 0 && c.retention < time.Second {
+		return invalid("retention", "must be 0 or at least 1 s, is %v", c.retention) // a number without its unit
 	}
 	return nil
 }

@@ -238,6 +238,8 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		_, err := dispatcher.New(memstore.New(), opts...)
 		refused(t, field, field, err)
 	}
+	_, err = dispatcher.New(memstore.New(), dispatcher.WithRetention(30))
+	refused(t, "retention without a unit", "retention", err)
 	_, err = dispatcher.New(memstore.New(), dispatcher.WithSigner(signer.Ed25519(nil)))
 	if err == nil || err.Error() != "invalid signer: is not usable: keys[0] is nil" {
 		t.Errorf("a signer with a key that is nil: %v", err)
