@@ -62,7 +62,7 @@ type EndpointManager interface {
 	// [Rotation] for when it begins to sign.
 	RotateSecret(ctx context.Context, id string, r Rotation) (signer.Secret, error)
 	// SwitchSecret makes a prepared secret sign, in place of the others.
-	// [store.ErrConflict] if none is prepared.
+	// [store.ErrConflict] if none is prepared, or too many sign (see [Rotation]).
 	SwitchSecret(ctx context.Context, id string) error
 	// Pause holds deliveries back; they are made and wait. One small write,
 	// whatever the backlog.

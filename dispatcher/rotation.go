@@ -23,18 +23,22 @@ type Rotation struct {
 	// Secret is used instead of a generated one if it is set.
 	Secret signer.Secret
 	// Grace is how long the old secret goes on signing; default 24 h, at most
-	// 90 days. [NoGrace] ends it at once.
+	// 90 days. [NoGrace] ends it at once, and those of earlier rotations. At most
+	// 8 secrets of an endpoint sign at a time: one more is a [store.ErrConflict].
 	Grace time.Duration
 	// Prepare asks for preparing, and for SwitchSecret, with any signer.
 	Prepare bool
 }
 
-// NoGrace, as the Grace of a [Rotation], ends the old secret at once.
+// NoGrace, as the Grace of a [Rotation], ends all old secrets at once.
 const NoGrace time.Duration = -1
 
 const (
 	defaultGrace = 24 * time.Hour
 	maxConflicts = 10
+	// maxSigning bounds the secrets that sign at a time. A list of signatures has
+	// room for 16, those of a scheme's own keys included.
+	maxSigning = 8
 )
 
 func (t *tenant) RotateSecret(ctx context.Context, id string, r Rotation) (signer.Secret, error) {
@@ -57,7 +61,9 @@ func (t *tenant) RotateSecret(ctx context.Context, id string, r Rotation) (signe
 			// A newer prepared secret takes the place of an older one.
 			ep.Secrets = slices.DeleteFunc(ep.Secrets, func(s store.SealedSecret) bool { return s.Phase == SecretPrepared })
 		} else {
-			retire(ep, r.Grace)
+			if err := retire(ep, r.Grace); err != nil {
+				return err
+			}
 		}
 		sealed, err := e.sealSecret(ctx, ep, secret, phase, version)
 		ep.Secrets = append(ep.Secrets, sealed)
@@ -78,7 +84,9 @@ func (t *tenant) SwitchSecret(ctx context.Context, id string) error {
 		if t.engine.cfg.signer.MultiSecret() {
 			grace = defaultGrace
 		}
-		retire(ep, grace)
+		if err := retire(ep, grace); err != nil {
+			return err
+		}
 		for i := range ep.Secrets {
 			if ep.Secrets[i].Phase == SecretPrepared {
 				ep.Secrets[i].Phase = SecretActive
@@ -112,22 +120,31 @@ func (t *tenant) changeSecrets(ctx context.Context, id string, change func(*stor
 	}
 }
 
-// retire ends active secrets after grace, and drops those that have ended.
-func retire(ep *store.Endpoint, grace time.Duration) {
+// retire makes room for a secret that is to sign: it ends those that do after
+// grace, and drops those that have ended.
+func retire(ep *store.Endpoint, grace time.Duration) error {
 	now := time.Now().UTC()
-	switch grace {
-	case 0:
+	if grace == 0 {
 		grace = defaultGrace
-	case NoGrace:
-		grace = 0
 	}
+	retiring := 0
+	ep.Secrets = slices.DeleteFunc(ep.Secrets, func(s store.SealedSecret) bool {
+		return s.Phase != SecretPrepared && (grace == NoGrace || s.Phase == SecretRetiring && !s.ExpiresAt.After(now))
+	})
 	for i := range ep.Secrets {
-		if s := &ep.Secrets[i]; s.Phase == SecretActive {
+		s := &ep.Secrets[i]
+		switch s.Phase {
+		case SecretActive:
 			s.Phase = SecretRetiring
 			s.ExpiresAt = now.Add(grace)
+			retiring++
+		case SecretRetiring:
+			retiring++
 		}
 	}
-	ep.Secrets = slices.DeleteFunc(ep.Secrets, func(s store.SealedSecret) bool {
-		return s.Phase == SecretRetiring && !s.ExpiresAt.After(now)
-	})
+	if retiring >= maxSigning {
+		return fmt.Errorf("endpoint %s has %d secrets that still sign; wait until one has ended, or rotate with NoGrace: %w",
+			ep.ID, retiring, store.ErrConflict)
+	}
+	return nil
 }

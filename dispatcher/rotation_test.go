@@ -1,6 +1,7 @@
 package dispatcher_test
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"net/http"
 	"testing"
@@ -68,6 +69,63 @@ func TestRotationWithGraceSignsWithBoth(t *testing.T) {
 		if verifies(t, rc, scheme, fresh) {
 			t.Error("a secret rotated away without grace still signs")
 		}
+	})
+}
+
+// However often a secret is rotated, there is room for all signatures.
+func TestRotationsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rc := &receiver{}
+		_, key, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := newEngine(t, memstore.New(), rc, dispatcher.WithSigner(signer.StandardWebhooksDual(key, key, key, key)))
+		defer start(t, e)()
+		ep, first, err := e.Register(t.Context(), dispatcher.EndpointConfig{URL: "https://a.example/", Events: []string{"*"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		scheme := signer.StandardWebhooks()
+		check := func(s signer.Secret, want bool) {
+			t.Helper()
+			r := publish(t, e, dispatcher.Event{})
+			elapse(time.Second)
+			if d := delivery(t, e, r.Deliveries[0].ID); d.State != dispatcher.StateDelivered {
+				t.Errorf("the delivery is %v, %s", d.State, d.Reason)
+			} else if got := verifies(t, rc, scheme, s); got != want {
+				t.Errorf("the secret verifies: %v", got)
+			}
+		}
+		last := first
+		for range 7 {
+			elapse(time.Minute)
+			if last, err = e.RotateSecret(t.Context(), ep.ID, dispatcher.Rotation{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check(first, true)
+		if _, err := e.RotateSecret(t.Context(), ep.ID, dispatcher.Rotation{}); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("a ninth secret: %v, want ErrConflict", err)
+		}
+		if _, err := e.RotateSecret(t.Context(), ep.ID, dispatcher.Rotation{Prepare: true}); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.SwitchSecret(t.Context(), ep.ID); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("switching to a ninth secret: %v, want ErrConflict", err)
+		}
+		check(last, true)
+		elapse(24*time.Hour - 5*time.Minute)
+		if err := e.SwitchSecret(t.Context(), ep.ID); err != nil {
+			t.Errorf("when one has ended: %v", err)
+		}
+		check(last, true)
+		fresh, err := e.RotateSecret(t.Context(), ep.ID, dispatcher.Rotation{Grace: dispatcher.NoGrace})
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(last, false)
+		check(fresh, true)
 	})
 }
 
