@@ -22,12 +22,13 @@ type Dispatcher interface {
 type Publisher interface {
 	// Publish stores the event and a delivery for each endpoint that matches
 	// now, and wakes the engine. When it returns nil, that is as durable as the
-	// store makes it. An event that no endpoint matches is kept as well.
+	// store makes it. An event that no endpoint matches is kept as well. What
+	// another process or engine changed of endpoints counts within a second.
 	//
 	// An event whose ID or Key was published before is not stored again: the
 	// receipt then says Duplicate and names the original's deliveries. If the
-	// earlier event was another one (type, payload, At or Until differ), the
-	// error is [store.ErrConflict].
+	// earlier event was another one (type, payload, Time, At or Until differ, as
+	// they were given), the error is [store.ErrConflict].
 	Publish(ctx context.Context, e Event) (Receipt, error)
 
 	// PublishBatch publishes several events in one atomic store call. The

@@ -24,7 +24,7 @@
 //
 // An [Engine] is the [Dispatcher] of the tenant "". [Engine.Tenant] returns
 // that of another one; a tenant sees its own endpoints, events and deliveries
-// and nobody else's.
+// and nobody else's. EraseTenant of the store removes all of it ([store.Retention]).
 //
 // # Catalog
 //
@@ -46,8 +46,9 @@
 // written then. The others are for errors.Is:
 //
 //	[store.ErrNotFound]       no such endpoint, event or delivery in the tenant
-//	[store.ErrConflict]       the endpoint changed since it was read, or the
-//	                          idempotency key belongs to another event
+//	[store.ErrConflict]       the endpoint changed since it was read, the ID or
+//	                          Key belongs to another event, or the delivery or
+//	                          endpoint is in no state for what was asked
 //	[store.ErrFull]           the store has no room; nothing was written
 //	[store.ErrInvalidCursor]  a cursor that is not of this list
 //	[store.ErrForeignTx]      a transaction of another store

@@ -86,7 +86,8 @@ func New(s store.Store, opts ...Option) (*Engine, error) {
 
 // Tenant returns the Dispatcher of a tenant. Any UTF-8 text without control
 // characters, up to 255 bytes, names one; nothing need be done to make it. With
-// another one, publishing and registering give a [*ValidationError].
+// another one, publishing, explaining and registering give a
+// [*ValidationError].
 func (e *Engine) Tenant(id string) Dispatcher { return e.tenant(id) }
 
 // lease is how long a claim holds.

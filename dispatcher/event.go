@@ -22,7 +22,8 @@ type Event struct {
 	// Key is an idempotency key, any text up to 255 bytes: publishing again
 	// under the same key does not make a second event, for as long as the first
 	// is kept. The id follows from it, so ID must be empty. Under one key a
-	// payload of JSON text must be the same byte for byte.
+	// payload of JSON text must be the same byte for byte, and Time, At and Until
+	// the same as well: leave Time empty rather than set it to the present.
 	Key string
 	// Type is dotted words, such as "invoice.paid".
 	Type string

@@ -47,6 +47,9 @@ const (
 )
 
 func (t *tenant) Explain(ctx context.Context, ev Event) ([]Match, error) {
+	if err := t.check(); err != nil {
+		return nil, err
+	}
 	now := time.Now()
 	if _, err := t.engine.encode(t.id, ev, now); err != nil {
 		return nil, err

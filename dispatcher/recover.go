@@ -14,14 +14,17 @@ type Recoverer interface {
 	// Resend makes a delivery pending again, whatever its state, and starts its
 	// retry schedule afresh. An attempt that is in flight is lost to its sender,
 	// and the delivery is sent once more. [store.ErrNotFound] if there is none,
-	// [ErrPayloadPurged] if its payload is gone.
+	// [ErrPayloadPurged] if its payload is gone. To an endpoint that is disabled or
+	// deleted nothing is sent: the delivery ends as cancelled once more.
 	Resend(ctx context.Context, deliveryID string) error
 	// Replay sends an event again to the endpoints named, or, with none, to all
 	// active and paused ones that match it now. Deliveries that exist are resent,
-	// others are made. It returns the deliveries.
+	// others are made. It returns the deliveries; to an endpoint that is named and
+	// disabled they end as cancelled.
 	Replay(ctx context.Context, eventID string, endpointIDs ...string) ([]DeliveryRef, error)
 	// Recover replays the events of a span of time; see [Recovery]. If it fails
 	// half way, the result says what was done; repeating it does no harm.
+	// [store.ErrConflict] if its Endpoint is disabled.
 	Recover(ctx context.Context, r Recovery) (RecoveryResult, error)
 	// Cancel ends a pending delivery, with [CodeCancelled]. An attempt that is in
 	// flight is lost to its sender, though the receiver may get it.

@@ -387,6 +387,8 @@ func TestExplain(t *testing.T) {
 	if rcpt := publish(t, e, ev); len(rcpt.Deliveries) != would {
 		t.Errorf("Explain says %d deliveries, Publish made %d", would, len(rcpt.Deliveries))
 	}
+	_, err = e.Tenant("a\x00b").Explain(t.Context(), ev)
+	refused(t, "tenant", "tenant", err)
 	_, err = e.Explain(t.Context(), dispatcher.Event{Type: "a..b"})
 	refused(t, "type", "type", err)
 }

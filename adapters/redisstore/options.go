@@ -34,8 +34,9 @@ func WithPrefix(prefix string) Option { return func(c *config) { c.prefix = pref
 
 // WithShards sets into how many parts the store is cut, each with a hash slot of
 // its own, 1 to 1024. The number is recorded in the store by the first process;
-// another one is refused by [New], with [ErrShards]. Without this option, what is
-// recorded holds, and a new store gets 1, or 16 on a [redis.ClusterClient].
+// another one is refused by [New], with [ErrShards]. Without this option, or with
+// 0, what is recorded holds, and a new store gets 1, or 16 on a
+// [redis.ClusterClient].
 //
 // One shard is the fastest on a single Redis. On a cluster a shard is what one
 // node serves, so there should be two or three for each master that there will
