@@ -21,9 +21,11 @@ const (
 
 // Migrations returns the scripts that do what [Store.Migrate] does, for teams
 // that run migrations with a tool of their own: to be handed to the tool as they
-// are, or to be copied among the application's own. They are numbered from 1; a
-// newer library has the same ones and perhaps more. The way down from the first
-// one drops everything.
+// are, or to be copied among the application's own. They are numbered from 1, so
+// as they are they need a history of their own (WithTableName of a goose provider,
+// MigrationsTable in the Config of a driver of golang-migrate): in that of the
+// application the tool takes them for done. A newer library has the same ones and
+// perhaps more. The way down from the first one drops everything.
 //
 // The dialect is postgres, mysql, mariadb or sqlite. Of the options
 // [WithTablePrefix] and [WithSchema] count, and must be those of [New]. The
