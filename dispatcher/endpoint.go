@@ -30,8 +30,11 @@ type EndpointConfig struct {
 	Events []string
 	// Description is for people; up to 4096 bytes.
 	Description string
-	// Headers are sent with every attempt, up to 50. They may hold credentials:
-	// they are sealed like secrets and their values are never shown again.
+	// Headers are sent with every attempt, up to 50 of at most 4096 bytes. They may
+	// hold credentials: they are sealed like secrets and their values are never
+	// shown again. Refused are the names that HTTP itself takes care of,
+	// Content-Type and Content-Encoding, Idempotency-Key and X-Idempotency-Key,
+	// those that begin with Proxy- or Webhook-, and those of the signature.
 	Headers map[string]string
 	// Metadata is the host's own, up to 50 entries of 255 and 4096 bytes.
 	Metadata map[string]string

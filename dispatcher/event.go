@@ -25,7 +25,8 @@ type Event struct {
 	// payload of JSON text must be the same byte for byte, and Time, At and Until
 	// the same as well: leave Time empty rather than set it to the present.
 	Key string
-	// Type is dotted words, such as "invoice.paid".
+	// Type is dotted words of letters, digits, '_' and '-', such as
+	// "invoice.paid"; at most 128 bytes.
 	Type string
 	// Payload is encoded at once by the [Envelope]. A json.RawMessage or []byte
 	// is taken as JSON text.

@@ -172,7 +172,8 @@ func WithClientCertificates(certs ...tls.Certificate) Option {
 // attempt, in bytes. Default: 16 KiB. At most 1 MiB; negative keeps none.
 func WithMaxResponseBody(bytes int) Option { return func(c *config) { c.maxResponseBody = bytes } }
 
-// WithUserAgent sets the User-Agent header. Default: "Postrider/1 (webhooks)".
+// WithUserAgent sets the User-Agent header; "" sends none. Default:
+// "Postrider/1 (webhooks)".
 func WithUserAgent(s string) Option { return func(c *config) { c.userAgent = s } }
 
 // WithKeyring sets what seals secrets and custom headers before the store sees
