@@ -12,9 +12,9 @@ import (
 func playLab(t *testing.T, seed uint64, f fault) history.Report {
 	t.Helper()
 	var report history.Report
-	traced := f.store == nil && f.transport == nil && f.mutate == nil // a fault breaks rules, as it should
+	traced := f.store == nil && f.engine == nil && f.transport == nil && f.mutate == nil // a fault breaks rules, as it should
 	synctest.Test(t, func(t *testing.T) {
-		h := newLab(t, seed, f).play(18)
+		h := newLab(t, seed, f).play(21)
 		if f.mutate != nil {
 			f.mutate(&h)
 		}
@@ -40,9 +40,10 @@ func TestCleanHistories(t *testing.T) {
 		causes["retry"] += r.Retries
 		causes["interruption"] += r.Interrupted
 		causes["suspect"] += r.Suspects
+		causes["shutdown"] += r.CutOff
 	}
 	t.Log(causes)
-	for _, cause := range []string{"kill", "stop", "outage", "requeued", "retry", "interruption"} {
+	for _, cause := range []string{"kill", "stop", "outage", "requeued", "retry", "interruption", "shutdown"} {
 		if causes[cause] == 0 {
 			t.Errorf("nothing was repeated after: %s: the schedules prove nothing about it", cause)
 		}

@@ -12,8 +12,9 @@ import (
 )
 
 // Each fault is one that somebody who writes a store or an engine could make. It
-// is put between the processes and a store without faults, or into what was
-// recorded, and must be found by the rule that it breaks.
+// is put between the processes and a store without faults, between an engine and
+// what records its calls, or into what was recorded, and must be found by the rule
+// that it breaks.
 var faults = []struct {
 	name string
 	fault
@@ -53,6 +54,10 @@ var faults = []struct {
 	{"it is settled before the response", onTheWay(answerEarly), []history.Rule{history.Untrue}},
 	{"it is settled and was never sent", onTheWay(answerUnsent), []history.Rule{history.Untrue, history.Lost}},
 	{"it is sent twice by one attempt", onTheWay(sendTwice), []history.Rule{history.Duplicate}},
+	{"a delivery is claimed and forgotten", inEngine(claimForgotten), []history.Rule{history.Dropped}},
+	{"an outcome is not handed in", inEngine(settleWithheld), []history.Rule{history.Dropped}},
+	{"a delivery is given back though it was answered", inEngine(releaseAnswered), []history.Rule{history.Dropped}},
+	{"an attempt that was cut off costs a try", inEngine(cutOffCosts), []history.Rule{history.Budget}},
 	{"an outcome is forgotten in an outage", inHistory(forgetOutcome), []history.Rule{history.Duplicate}},
 	{"a request is not in any process's log", inHistory(unknownRequest), []history.Rule{history.Untrue}},
 	{"a store is hammered while it is away", inHistory(hammer), []history.Rule{history.Hammering}},
@@ -62,6 +67,7 @@ var faults = []struct {
 }
 
 func inStore(f func(store.Store) store.Store) fault              { return fault{store: f} }
+func inEngine(f func(store.Store) store.Store) fault             { return fault{engine: f} }
 func onTheWay(f func(http.RoundTripper) http.RoundTripper) fault { return fault{transport: f} }
 func inHistory(f func(*history.History)) fault                   { return fault{mutate: f} }
 

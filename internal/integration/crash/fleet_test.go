@@ -50,7 +50,7 @@ const (
 
 func defaultTuning() tuning {
 	return tuning{
-		Engines: 3, Concurrency: 8, Timeout: time.Second, Margin: 400 * time.Millisecond,
+		Engines: 3, Concurrency: 8, Timeout: time.Second, Margin: 400 * time.Millisecond, Drain: 5 * time.Second,
 		Delays:  []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second},
 		Crashes: dispatcher.CrashPolicy{Settled: 2 * time.Second},
 	}

@@ -71,6 +71,7 @@ func TestStores(t *testing.T) {
 				return // in the short form two stores stand for all
 			}
 			t.Run("points", func(t *testing.T) { testPoints(t, p) })
+			t.Run("drain", func(t *testing.T) { testDrain(t, p) })
 			t.Run("SIGSTOP", func(t *testing.T) { testSIGSTOP(t, p) })
 			t.Run("crash-loop", func(t *testing.T) { testCrashLoop(t, p) })
 			if kind == "sqlite" {

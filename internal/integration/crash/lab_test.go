@@ -29,8 +29,10 @@ type lab struct {
 	server store.Store // what the processes connect to, with its fault
 	direct store.Store // the same without the fault
 	memory *history.Memory
-	// carry stands between a process and the receiver, for faults there.
+	// carry stands between a process and the receiver, wrap between an engine and
+	// what records its calls, for faults there.
 	carry func(next http.RoundTripper) http.RoundTripper
+	wrap  func(recorded store.Store) store.Store
 
 	host      *dispatcher.Engine // publishes, and never fails
 	hostStore store.Store
@@ -54,8 +56,10 @@ const (
 var labDelays = []time.Duration{200 * time.Millisecond, 400 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second}
 
 type fault struct {
-	// store wraps the server, transport the way to the receiver.
+	// store wraps the server, transport the way to the receiver, and engine what an
+	// engine sees of the store: it then does what it would with the fault.
 	store     func(store.Store) store.Store
+	engine    func(store.Store) store.Store
 	transport func(http.RoundTripper) http.RoundTripper
 	// mutate changes what was recorded.
 	mutate func(*history.History)
@@ -64,7 +68,7 @@ type fault struct {
 func newLab(t *testing.T, seed uint64, f fault) *lab {
 	l := &lab{
 		t: t, random: rand.New(rand.NewPCG(seed, 7)), direct: memstore.New(), memory: &history.Memory{},
-		secrets: map[string]signer.Secret{}, taken: map[string]int{}, carry: f.transport,
+		secrets: map[string]signer.Secret{}, taken: map[string]int{}, carry: f.transport, wrap: f.engine,
 	}
 	l.server = l.direct
 	if f.store != nil {
@@ -133,7 +137,7 @@ func (l *lab) play(rounds int) history.History {
 	for i := range rounds {
 		l.publish(i)
 		l.sleep(30 * time.Millisecond) // some are in flight
-		switch i % 6 {
+		switch i % 7 {
 		case 0:
 			l.kill()
 		case 1, 2:
@@ -149,6 +153,8 @@ func (l *lab) play(rounds int) history.History {
 		case 5:
 			l.sleep(time.Duration(l.random.IntN(1500)) * time.Millisecond)
 			l.kill()
+		case 6:
+			l.retire()
 		}
 	}
 	background.Wait()
@@ -161,7 +167,7 @@ func (l *lab) sleep(most time.Duration) { time.Sleep(time.Duration(l.random.Int6
 // pick returns a process that lives and has never stood still.
 func (l *lab) pick() *labProcess {
 	for _, p := range l.processes {
-		if p.Died.IsZero() && !p.standing {
+		if p.lives() && !p.standing {
 			return p
 		}
 	}
@@ -170,11 +176,25 @@ func (l *lab) pick() *labProcess {
 
 func (l *lab) kill() {
 	for _, p := range l.processes {
-		if p.Died.IsZero() {
+		if p.lives() {
 			p.kill()
 			break
 		}
 	}
+	l.start()
+}
+
+// retire ends a process as its administrators do, with a moment to drain, and
+// starts another.
+func (l *lab) retire() {
+	p := l.pick()
+	if p == nil {
+		return
+	}
+	l.mu.Lock()
+	drain := time.Duration(l.random.IntN(150)) * time.Millisecond
+	l.mu.Unlock()
+	p.end(drain)
 	l.start()
 }
 
@@ -235,12 +255,8 @@ func (l *lab) settleDown() {
 		}
 	}
 	for _, p := range l.processes {
-		if p.Died.IsZero() {
-			for _, e := range p.engines {
-				if err := e.Stop(context.Background()); err != nil {
-					l.t.Log(err)
-				}
-			}
+		if p.lives() {
+			p.end(time.Hour)
 		}
 	}
 	time.Sleep(time.Minute) // what was killed ends, too

@@ -24,6 +24,8 @@ type labProcess struct {
 	engines []*dispatcher.Engine
 	// standing: it stands still, or has.
 	standing bool
+	// ended: it has ended as it was asked to.
+	ended bool
 
 	mu      sync.Mutex
 	dead    chan struct{}
@@ -79,7 +81,11 @@ func (l *lab) start() *labProcess {
 		if l.carry != nil {
 			rt = l.carry(rt)
 		}
-		e, err := dispatcher.New(record(&labConn{l.server, p}, w, name, func(string) {}),
+		st := record(&labConn{l.server, p}, w, name, func(string) {})
+		if l.wrap != nil {
+			st = l.wrap(st)
+		}
+		e, err := dispatcher.New(st,
 			dispatcher.WithPlaintextSecrets(), dispatcher.WithTransport(rt), dispatcher.WithSendHook(sendHook(w, name, func(string) {})),
 			dispatcher.WithAttemptTimeout(labTimeout), dispatcher.WithLeaseMargin(labMargin),
 			dispatcher.WithRetry(dispatcher.Schedule(labDelays...)), dispatcher.WithConcurrency(8), dispatcher.WithMaxInFlight(4),
@@ -108,6 +114,25 @@ func (p *labProcess) kill() {
 		}()
 	}
 }
+
+// end stops a process in peace, with so much time to drain.
+func (p *labProcess) end(drain time.Duration) {
+	p.ended = true
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	var stopping sync.WaitGroup
+	for _, e := range p.engines {
+		stopping.Go(func() {
+			if err := e.Stop(ctx); err != nil {
+				p.lab.t.Log(err)
+			}
+		})
+	}
+	stopping.Wait()
+}
+
+// lives tells whether it has neither died nor ended.
+func (p *labProcess) lives() bool { return p.Died.IsZero() && !p.ended }
 
 func (p *labProcess) stop(d time.Duration) {
 	p.mu.Lock()

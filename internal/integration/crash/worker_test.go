@@ -39,6 +39,7 @@ type orders struct {
 type tuning struct {
 	Engines, Concurrency int
 	Timeout, Margin      time.Duration
+	Drain                time.Duration
 	Delays               []time.Duration
 	Crashes              dispatcher.CrashPolicy
 }
@@ -50,7 +51,7 @@ func (t tuning) options() []dispatcher.Option {
 		dispatcher.WithPlaintextSecrets(), dispatcher.WithPlainHTTP(), dispatcher.WithPrivateAddresses(),
 		dispatcher.WithConcurrency(t.Concurrency), dispatcher.WithAttemptTimeout(t.Timeout), dispatcher.WithLeaseMargin(t.Margin),
 		dispatcher.WithRetry(dispatcher.Schedule(t.Delays...)), dispatcher.WithCrashPolicy(t.Crashes),
-		dispatcher.WithPollInterval(200 * time.Millisecond), dispatcher.WithDrainTimeout(5 * time.Second),
+		dispatcher.WithPollInterval(200 * time.Millisecond), dispatcher.WithDrainTimeout(t.Drain),
 	}
 }
 

@@ -29,6 +29,9 @@ const (
 	Unsaved Rule = "unsaved"
 	// Untrue: an outcome says what did not happen.
 	Untrue Rule = "untrue"
+	// Dropped: a process that lived has left a delivery, or an outcome, to the
+	// lease.
+	Dropped Rule = "dropped"
 	// Numbering: the recorded attempts are not those that were settled, once
 	// each, numbered from one.
 	Numbering Rule = "numbering"
@@ -78,6 +81,8 @@ type Report struct {
 	Undone int
 	// Suspects counts deliveries whose leases ran out three times in a row.
 	Suspects int
+	// CutOff counts the outcomes of attempts that a shutdown cut off.
+	CutOff int
 }
 
 // Broken returns the rules that were broken, each once.
@@ -155,6 +160,7 @@ func Check(h History) Report {
 		c.checkClaims(t)
 		c.checkExpiries(t)
 		c.checkSettles(t)
+		c.checkDropped(t)
 		c.checkRequests(t)
 		c.checkDuplicates(t)
 		c.checkAttempts(t)

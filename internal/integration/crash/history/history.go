@@ -40,7 +40,8 @@ type Terms struct {
 type Process struct {
 	Name    string
 	Started time.Time
-	// Died is when it was killed or ended; zero if it outlived the run.
+	// Died is when it was killed, or ended with an error; zero if it outlived the
+	// run or ended as it was asked to.
 	Died time.Time
 	// Stopped are the times for which it stood still.
 	Stopped []Span

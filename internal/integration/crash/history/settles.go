@@ -73,6 +73,12 @@ func (c *checker) checkTruth(t *thread, s *settle) {
 	if a := t.answers[at].Attempt; a.Status != s.Status {
 		c.broken(Untrue, t, "token %d: settled with status %d, was answered %d", s.Token, s.Status, a.Status)
 	}
+	if s.Free {
+		c.report.CutOff++
+	}
+	if cutOff := t.answers[at].Attempt.Code == interrupted; cutOff != s.Free {
+		c.broken(Budget, t, "token %d: the attempt ended as %s, and costs a try: %v", s.Token, t.answers[at].Attempt.Code, !s.Free)
+	}
 	if s.Status == 0 {
 		return
 	}
@@ -83,6 +89,10 @@ func (c *checker) checkTruth(t *thread, s *settle) {
 		c.broken(Untrue, t, "token %d: settled as answered %d; the receiver has not answered that", s.Token, s.Status)
 	}
 }
+
+// interrupted is the code of an attempt that the end of its process cut off: only
+// that is free.
+const interrupted = "interrupted"
 
 // near compares times that stores keep with at least milliseconds.
 func near(a, b time.Time) bool {

@@ -1,0 +1,60 @@
+package history
+
+import (
+	"slices"
+)
+
+// What a process has claimed it attempts or gives back, and of every attempt that
+// has ended it tells the store. Only its death leaves a delivery to its lease: to
+// be asked to end is no excuse, nor is a store that is away for a while.
+func (c *checker) checkDropped(t *thread) {
+	for i := range t.claims {
+		if k := &t.claims[i]; !c.died(k.call.begin.Process) && !c.discharged(t, k) {
+			c.broken(Dropped, t, "token %d, which %s was given at %s, was neither settled nor given back", k.Token, k.call.begin.Engine, clock(k.call.end.At))
+		}
+	}
+	for _, a := range t.answers {
+		if !c.died(a.Process) && !slices.ContainsFunc(t.settles, func(s settle) bool {
+			return s.HasAttempt && s.call.begin.Engine == a.Engine && near(s.StartedAt, a.Attempt.StartedAt)
+		}) {
+			c.broken(Dropped, t, "the attempt under token %d, which ended at %s, was kept from the store by %s", a.Attempt.Token, clock(a.At), a.Engine)
+		}
+	}
+}
+
+func (c *checker) died(process string) bool {
+	p := c.processes[process]
+	return p != nil && !p.Died.IsZero()
+}
+
+// discharged tells whether something was done about a claim.
+func (c *checker) discharged(t *thread, k *claim) bool {
+	for i := range t.settles {
+		s := &t.settles[i]
+		if s.call.begin.Engine != k.call.begin.Engine {
+			continue
+		}
+		// The outcome of an older attempt goes under the last token that its engine
+		// has got meanwhile, and stands for those between.
+		if s.Token == k.Token || s.Token > k.Token && s.HasAttempt && t.attemptedUnder(s) <= k.Token {
+			return true
+		}
+	}
+	// What waits to be given back is forgotten when its engine claims it again.
+	return !slices.ContainsFunc(t.dials, func(d Record) bool { return d.Attempt.Token == k.Token }) &&
+		slices.ContainsFunc(t.claims, func(later claim) bool {
+			return later.Token > k.Token && later.call.begin.Engine == k.call.begin.Engine &&
+				c.troubled(k.call.begin.Process, k.call.begin.At, later.call.until()) != ""
+		})
+}
+
+// attemptedUnder returns the token under which the attempt of an outcome was made,
+// 0 if that is not known.
+func (t *thread) attemptedUnder(s *settle) int64 {
+	for _, a := range t.answers {
+		if near(a.Attempt.StartedAt, s.StartedAt) {
+			return a.Attempt.Token
+		}
+	}
+	return 0
+}
