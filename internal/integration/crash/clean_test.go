@@ -14,7 +14,7 @@ func playLab(t *testing.T, seed uint64, f fault) history.Report {
 	var report history.Report
 	traced := f.store == nil && f.engine == nil && f.transport == nil && f.mutate == nil // a fault breaks rules, as it should
 	synctest.Test(t, func(t *testing.T) {
-		h := newLab(t, seed, f).play(21)
+		h := newLab(t, seed, f).play(24)
 		if f.mutate != nil {
 			f.mutate(&h)
 		}
@@ -43,7 +43,7 @@ func TestCleanHistories(t *testing.T) {
 		causes["shutdown"] += r.CutOff
 	}
 	t.Log(causes)
-	for _, cause := range []string{"kill", "stop", "outage", "requeued", "retry", "interruption", "shutdown"} {
+	for _, cause := range []string{"kill", "stop", "outage", "requeued", "retry", "interruption", "shutdown", "suspect"} {
 		if causes[cause] == 0 {
 			t.Errorf("nothing was repeated after: %s: the schedules prove nothing about it", cause)
 		}

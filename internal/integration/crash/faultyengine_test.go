@@ -57,3 +57,43 @@ func releaseAnswered(s store.Store) store.Store {
 func cutOffCosts(s store.Store) store.Store {
 	return changing(s, func(_ *faulty, o *store.Outcome) bool { o.Free = false; return false })
 }
+
+func leaseHalved(s store.Store) store.Store {
+	f := &faulty{Store: s}
+	f.claim = func(ctx context.Context, p store.ClaimParams) (store.Batch, error) {
+		p.Lease /= 2
+		return f.Store.Claim(ctx, p)
+	}
+	return f
+}
+
+func delayOfFirst(s store.Store) store.Store {
+	return changing(s, func(_ *faulty, o *store.Outcome) bool { o.Delay = min(o.Delay, labDelays[0]); return false })
+}
+
+func suspectsUnknown(s store.Store) store.Store {
+	f := &faulty{Store: s}
+	f.claim = func(ctx context.Context, p store.ClaimParams) (store.Batch, error) {
+		b, err := f.Store.Claim(ctx, p)
+		for i := range b.Deliveries {
+			b.Deliveries[i].Delivery.Expiries = 0
+		}
+		return b, err
+	}
+	return f
+}
+
+// suspectsTogether sends suspects, after their rest, whatever else is tried.
+func suspectsTogether(s store.Store) store.Store {
+	f := &faulty{Store: s}
+	f.claim = func(ctx context.Context, p store.ClaimParams) (store.Batch, error) {
+		b, err := f.Store.Claim(ctx, p)
+		for i := range b.Deliveries {
+			if c := &b.Deliveries[i]; !c.Expired {
+				c.Delivery.Expiries = 0
+			}
+		}
+		return b, err
+	}
+	return f
+}

@@ -5,6 +5,7 @@ package crash
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"github.com/postrider/postrider/store"
 )
@@ -134,4 +135,45 @@ func countsDrift(s store.Store) store.Store {
 	f := &faulty{Store: s}
 	f.statistics = func(s store.Stats) store.Stats { s.Total.Delivered--; return s }
 	return f
+}
+
+// miscounted tells of other numbers of expired leases in a row, by what an outcome
+// that is stored does to them.
+func miscounted(s store.Store, more func(o store.Outcome, told int) int) store.Store {
+	extra, told := map[string]int{}, map[string]int{}
+	r := retold(s, func(d store.Delivery, _ int) store.Delivery {
+		d.Expiries = max(d.Expiries+extra[d.ID], 0)
+		told[d.ID] = d.Expiries
+		return d
+	}).(*faulty)
+	r.settle = func(ctx context.Context, outcomes []store.Outcome) (store.SettleResult, error) {
+		result, err := r.Store.Settle(ctx, outcomes)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, o := range outcomes {
+			if err == nil && !slices.Contains(result.Lost, o.DeliveryID) {
+				extra[o.DeliveryID] += more(o, told[o.DeliveryID])
+			}
+		}
+		return result, err
+	}
+	return r
+}
+
+func expiriesKept(s store.Store) store.Store {
+	return miscounted(s, func(o store.Outcome, told int) int {
+		if o.Attempt == nil {
+			return 0
+		}
+		return told
+	})
+}
+
+func expiriesReleased(s store.Store) store.Store {
+	return miscounted(s, func(o store.Outcome, told int) int {
+		if o.Attempt != nil {
+			return 0
+		}
+		return -told
+	})
 }

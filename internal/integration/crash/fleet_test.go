@@ -46,6 +46,7 @@ const (
 	recoverWithin  = 10 * time.Second
 	healthyWithin  = 15 * time.Second
 	callsPerSecond = 4
+	suspectFrom    = 3 // the default of a CrashPolicy
 )
 
 func defaultTuning() tuning {
@@ -289,6 +290,7 @@ func (f *fleet) history() history.History {
 		Terms: history.Terms{
 			Lease: f.tuning.lease(), Delays: f.tuning.Delays, Tolerance: 10 * time.Millisecond,
 			DoneWithin: recoverWithin, HealthyWithin: healthyWithin, CallsPerSecond: callsPerSecond,
+			Suspect: suspectFrom, Settled: f.tuning.Crashes.Settled,
 		},
 		Outages: f.outages, Publishes: f.keyed,
 	}

@@ -46,11 +46,13 @@ type lab struct {
 	processes []*labProcess
 	outages   []history.Outage
 	outage    bool
+	hanging   bool // some deliveries are not answered for longer than an attempt takes
 }
 
 const (
 	labTimeout = time.Second
 	labMargin  = 300 * time.Millisecond
+	labSettled = time.Second
 )
 
 var labDelays = []time.Duration{200 * time.Millisecond, 400 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second}
@@ -91,7 +93,8 @@ func newLab(t *testing.T, seed uint64, f fault) *lab {
 	return l
 }
 
-// receive is the receiver: one in eight deliveries is refused at first.
+// receive is the receiver: one in eight deliveries is refused at first, one in
+// sixteen answered only when nobody waits any more.
 func (l *lab) receive(_ *url.URL, h http.Header, body []byte) int {
 	id, token, engine := seen(h)
 	req := &history.Request{Delivery: id, Token: token, Engine: engine, Event: field(h, "webhook-id"), Body: sha256.Sum256(body), At: time.Now()}
@@ -107,6 +110,9 @@ func (l *lab) receive(_ *url.URL, h http.Header, body []byte) int {
 	l.taken[id]++
 	n := l.taken[id]
 	delay := time.Duration(l.random.ExpFloat64() * float64(60*time.Millisecond))
+	if kind := id[len(id)-1] % 16; kind == 3 && n <= 4 && l.hanging || kind == 5 && n == 1 {
+		delay = 2 * (labTimeout + labMargin)
+	}
 	l.mu.Unlock()
 	time.Sleep(delay) // the fake clock's
 	l.mu.Lock()
@@ -137,7 +143,7 @@ func (l *lab) play(rounds int) history.History {
 	for i := range rounds {
 		l.publish(i)
 		l.sleep(30 * time.Millisecond) // some are in flight
-		switch i % 7 {
+		switch i % 8 {
 		case 0:
 			l.kill()
 		case 1, 2:
@@ -155,6 +161,8 @@ func (l *lab) play(rounds int) history.History {
 			l.kill()
 		case 6:
 			l.retire()
+		case 7:
+			l.crashLoop(5)
 		}
 	}
 	background.Wait()
@@ -182,6 +190,28 @@ func (l *lab) kill() {
 		}
 	}
 	l.start()
+}
+
+// crashLoop kills every process again and again, with the same few deliveries in
+// flight each time.
+func (l *lab) crashLoop(times int) {
+	hang := func(on bool) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.hanging = on
+	}
+	hang(true)
+	for range times {
+		for _, p := range l.processes {
+			if p.lives() && !p.standing {
+				p.kill()
+			}
+		}
+		l.start()
+		l.start()
+		time.Sleep(labTimeout + labMargin) // what was in flight is claimed again
+	}
+	hang(false)
 }
 
 // retire ends a process as its administrators do, with a moment to drain, and
@@ -270,7 +300,8 @@ func (l *lab) history() history.History {
 	h := history.History{
 		Terms: history.Terms{
 			Lease: labTimeout + labMargin, Delays: labDelays, Tolerance: time.Millisecond,
-			DoneWithin: 10 * time.Second, HealthyWithin: 15 * time.Second, CallsPerSecond: 4,
+			DoneWithin: 15 * time.Second, HealthyWithin: 15 * time.Second, CallsPerSecond: 4,
+			Suspect: suspectFrom, Settled: labSettled,
 		},
 		Records: l.memory.Records(), Outages: l.outages, Publishes: l.keyed, Final: final,
 	}

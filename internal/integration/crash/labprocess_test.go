@@ -90,7 +90,7 @@ func (l *lab) start() *labProcess {
 			dispatcher.WithAttemptTimeout(labTimeout), dispatcher.WithLeaseMargin(labMargin),
 			dispatcher.WithRetry(dispatcher.Schedule(labDelays...)), dispatcher.WithConcurrency(8), dispatcher.WithMaxInFlight(4),
 			dispatcher.WithPollInterval(100*time.Millisecond), dispatcher.WithSlowAfter(500*time.Millisecond),
-			dispatcher.WithCrashPolicy(dispatcher.CrashPolicy{Settled: time.Second}))
+			dispatcher.WithCrashPolicy(dispatcher.CrashPolicy{Settled: labSettled}))
 		if err != nil {
 			l.t.Fatal(err)
 		}

@@ -74,3 +74,21 @@ func failedEarly(h *history.History) {
 func strayEvent(h *history.History) {
 	h.Final.Events = append(h.Final.Events, history.FinalEvent{ID: "evt_stray"})
 }
+
+// claimedLate lets the answer to a claim come back after the lease it tells of, and
+// what it brought be sent.
+func claimedLate(h *history.History) {
+	at := map[int64]time.Time{} // claims of the first process, by call
+	for i := range h.Records {
+		r := &h.Records[i]
+		if r.Process != h.Processes[0].Name || r.Op != history.OpClaim {
+			continue
+		}
+		if r.Kind == history.Calling {
+			at[r.Call] = r.At
+		} else if len(r.Claimed) > 0 {
+			r.At = at[r.Call].Add(h.Terms.Lease + time.Millisecond)
+			return
+		}
+	}
+}

@@ -39,6 +39,8 @@ const (
 	Budget Rule = "budget"
 	// Expiry: leases that ran out are not counted as they should.
 	Expiry Rule = "expiry"
+	// Suspect: a delivery that may be what ends processes was tried like others.
+	Suspect Rule = "suspect"
 	// Altered: a body or a signature is not that of the event.
 	Altered Rule = "altered"
 	// Schedule: a retry came too soon.
@@ -125,6 +127,7 @@ type checker struct {
 	*index
 	report Report
 	bodies map[string][sha256.Size]byte // by event
+	alone  map[string][]trial           // by engine
 }
 
 func (c *checker) broken(rule Rule, t *thread, format string, args ...any) {
@@ -140,7 +143,7 @@ func (c *checker) broken(rule Rule, t *thread, format string, args ...any) {
 
 // Check holds a history against the rules.
 func Check(h History) Report {
-	c := &checker{index: newIndex(h)}
+	c := &checker{index: newIndex(h), alone: map[string][]trial{}}
 	c.report.Duplicates = map[string]int{}
 	c.report.Requests, c.report.Deliveries = len(h.Requests), len(h.Final.Deliveries)
 	for _, p := range h.Processes {
@@ -161,11 +164,13 @@ func Check(h History) Report {
 		c.checkExpiries(t)
 		c.checkSettles(t)
 		c.checkDropped(t)
+		c.checkSuspect(t)
 		c.checkRequests(t)
 		c.checkDuplicates(t)
 		c.checkAttempts(t)
 		c.checkEnd(t)
 	}
+	c.checkAlone()
 	c.checkBatches()
 	c.checkStatistics()
 	c.checkRecovery()

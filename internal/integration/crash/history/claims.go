@@ -110,6 +110,16 @@ func (c *checker) checkExpiries(t *thread) {
 		case settled == nil && len(t.of(a.Token)) == 0 && !b.Expired:
 			c.broken(Expiry, t, "token %d: not expired, though token %d was never settled", b.Token, a.Token)
 		}
+		if settled != nil && !hidden {
+			// An attempt ends the row of expired leases, a release does not.
+			want := a.Expiries
+			if settled.HasAttempt {
+				want = 0
+			}
+			if b.Expiries != want {
+				c.broken(Expiry, t, "token %d: claimed with %d leases in a row that ran out; there were %d when token %d had been settled", b.Token, b.Expiries, want, a.Token)
+			}
+		}
 		if settled != nil || len(t.of(a.Token)) != 0 {
 			if b.Interrupted < a.Interrupted {
 				c.broken(Expiry, t, "token %d: interrupted %d times, was %d", b.Token, b.Interrupted, a.Interrupted)
@@ -135,6 +145,9 @@ func (c *checker) checkBatches() {
 	for _, k := range c.calls {
 		if k.begin.Op != OpClaim || !k.answered {
 			continue
+		}
+		if k.begin.Lease < c.Terms.Lease {
+			c.broken(Lease, nil, "%s asked for a lease of %v; an attempt and the margin take %v", k.begin.Engine, k.begin.Lease, c.Terms.Lease)
 		}
 		if len(k.end.Claimed) > k.begin.Max {
 			c.broken(Exclusive, nil, "a claim of at most %d brought %d", k.begin.Max, len(k.end.Claimed))

@@ -1,8 +1,6 @@
 package history
 
-import (
-	"slices"
-)
+import "slices"
 
 // What a process has claimed it attempts or gives back, and of every attempt that
 // has ended it tells the store. Only its death leaves a delivery to its lease: to

@@ -19,9 +19,15 @@ type History struct {
 
 // Terms are what the engines were told, and what is held against them.
 type Terms struct {
+	// Lease is what claims must ask for: the time of an attempt and the margin.
 	Lease time.Duration
 	// Delays are those of the retry schedule.
 	Delays []time.Duration
+	// Suspect is after how many leases in a row that ran out a delivery is tried
+	// alone, 0 not to check that, and Settled how long a process that does so must
+	// have run.
+	Suspect int
+	Settled time.Duration
 	// Tolerance is the precision of the store's times, and how far its clock may
 	// be from that of the machine.
 	Tolerance time.Duration

@@ -22,6 +22,12 @@ func (c *checker) checkRequests(t *thread) {
 		}) {
 			c.broken(Exclusive, t, "%s attempts it under token %d, which it was not given", d.Engine, token)
 		}
+		if at := slices.IndexFunc(t.claims, func(k claim) bool { return k.Token == token }); at >= 0 {
+			// The answer came after the lease: others may have the delivery by now.
+			if k := t.claims[at].call; k.end.At.After(k.begin.At.Add(k.begin.Lease)) {
+				c.broken(Lease, t, "%s attempts it under token %d; the claim lasted from %s to %s", d.Engine, token, clock(k.begin.At), clock(k.end.At))
+			}
+		}
 	}
 	c.checkRemembered(t)
 	sent := map[int64]bool{}

@@ -3,6 +3,8 @@ package history
 import (
 	"slices"
 	"time"
+
+	"github.com/postrider/postrider/store"
 )
 
 // The token is the only fence: an outcome counts if, and only if, nobody else has
@@ -79,14 +81,30 @@ func (c *checker) checkTruth(t *thread, s *settle) {
 	if cutOff := t.answers[at].Attempt.Code == interrupted; cutOff != s.Free {
 		c.broken(Budget, t, "token %d: the attempt ended as %s, and costs a try: %v", s.Token, t.answers[at].Attempt.Code, !s.Free)
 	}
+	token := t.answers[at].Attempt.Token
+	c.checkDelay(t, s, token)
 	if s.Status == 0 {
 		return
 	}
-	token := t.answers[at].Attempt.Token
 	if !slices.ContainsFunc(t.requests, func(r *Request) bool {
 		return r.Token == token && r.Status == s.Status && !r.Answered.IsZero() && !r.Answered.After(began)
 	}) {
 		c.broken(Untrue, t, "token %d: settled as answered %d; the receiver has not answered that", s.Token, s.Status)
+	}
+}
+
+// An attempt that failed is followed by the rest that the schedule has for it, for
+// as long as it has one.
+func (c *checker) checkDelay(t *thread, s *settle, token int64) {
+	at := slices.IndexFunc(t.claims, func(k claim) bool { return k.Token == token })
+	if at < 0 || s.Free || s.State != store.StatePending || len(c.Terms.Delays) == 0 {
+		return
+	}
+	switch try := t.claims[at].Tries; {
+	case try >= len(c.Terms.Delays):
+		c.broken(Schedule, t, "token %d: the %d retries are used up, and another is to follow", s.Token, len(c.Terms.Delays))
+	case s.Delay < c.Terms.Delays[try]:
+		c.broken(Schedule, t, "token %d: try %d is to follow after %v, not after %v", s.Token, try+2, s.Delay, c.Terms.Delays[try])
 	}
 }
 
