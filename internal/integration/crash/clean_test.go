@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 
 	"github.com/postrider/postrider/internal/integration/crash/history"
+	"github.com/postrider/postrider/store"
 )
 
 func playLab(t *testing.T, seed uint64, f fault) history.Report {
@@ -47,5 +48,30 @@ func TestCleanHistories(t *testing.T) {
 		if causes[cause] == 0 {
 			t.Errorf("nothing was repeated after: %s: the schedules prove nothing about it", cause)
 		}
+	}
+}
+
+// The same on SQLite, with a pool for each process: its claims remember what they
+// took, its lanes have floors, and calls share transactions that fail.
+func TestCleanHistoriesOnSQLite(t *testing.T) {
+	for seed := range uint64(4) {
+		synctest.Test(t, func(t *testing.T) {
+			at := sqliteSite(t)
+			open := func() store.Store {
+				s, free, err := at.open(t.Context(), 4)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = free() })
+				return s
+			}
+			h := newLabOn(t, seed, fault{}, open(), open).play(24)
+			r := history.Check(h)
+			if len(r.Violations) > 0 {
+				t.Errorf("seed %d:\n%s", seed, r.Text(20))
+				t.Log(history.Trace(h, r.Violations[0].Delivery))
+			}
+			t.Logf("%d deliveries, %v", r.Deliveries, r.Duplicates)
+		})
 	}
 }

@@ -28,6 +28,9 @@ type lab struct {
 	random *rand.Rand
 	server store.Store // what the processes connect to, with its fault
 	direct store.Store // the same without the fault
+	// open is how a process comes to a store of its own on the same data; nil if
+	// all of them share one.
+	open   func() store.Store
 	memory *history.Memory
 	// carry stands between a process and the receiver, wrap between an engine and
 	// what records its calls, for faults there.
@@ -68,8 +71,14 @@ type fault struct {
 }
 
 func newLab(t *testing.T, seed uint64, f fault) *lab {
+	return newLabOn(t, seed, f, memstore.New(), nil)
+}
+
+// newLabOn is a lab with a store, which processes open by themselves, unless open
+// is nil.
+func newLabOn(t *testing.T, seed uint64, f fault, s store.Store, open func() store.Store) *lab {
 	l := &lab{
-		t: t, random: rand.New(rand.NewPCG(seed, 7)), direct: memstore.New(), memory: &history.Memory{},
+		t: t, random: rand.New(rand.NewPCG(seed, 7)), direct: s, open: open, memory: &history.Memory{},
 		secrets: map[string]signer.Secret{}, taken: map[string]int{}, carry: f.transport, wrap: f.engine,
 	}
 	l.server = l.direct

@@ -75,13 +75,17 @@ func (l *lab) start() *labProcess {
 	p.Name, p.Started = fmt.Sprintf("p%d", len(l.processes)), time.Now()
 	l.processes = append(l.processes, p)
 	w := &writer{process: p.Name, sink: p}
+	server := l.server
+	if l.open != nil {
+		server = l.open()
+	}
 	for i := range 2 {
 		name := fmt.Sprintf("%s.%d", p.Name, i)
 		var rt http.RoundTripper = &labWire{p}
 		if l.carry != nil {
 			rt = l.carry(rt)
 		}
-		st := record(&labConn{l.server, p}, w, name, func(string) {})
+		st := record(&labConn{server, p}, w, name, func(string) {})
 		if l.wrap != nil {
 			st = l.wrap(st)
 		}

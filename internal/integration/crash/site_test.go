@@ -60,10 +60,7 @@ func newPlace(t *testing.T, kind string) place {
 	}
 	switch kind {
 	case "sqlite":
-		return place{kind: kind, fresh: func(t *testing.T) site {
-			return site{Kind: kind, DSN: "file:" + filepath.Join(t.TempDir(), "postrider.db") +
-				"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_pragma=synchronous(1)&_txlock=immediate"}
-		}}
+		return place{kind: kind, fresh: sqliteSite}
 	case "postgres":
 		return database(servers.Postgres(t, "17"))
 	case "mysql":
@@ -81,6 +78,11 @@ func newPlace(t *testing.T, kind string) place {
 	}
 	t.Fatalf("unknown kind of store %q", kind)
 	return place{}
+}
+
+func sqliteSite(t *testing.T) site {
+	return site{Kind: "sqlite", DSN: "file:" + filepath.Join(t.TempDir(), "postrider.db") +
+		"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_pragma=synchronous(1)&_txlock=immediate"}
 }
 
 // through is the same site as it is reached through a proxy.
