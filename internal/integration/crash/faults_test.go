@@ -35,6 +35,7 @@ var faults = []struct {
 	{"a settle writes the state without the attempt", inStore(settleHalf), []history.Rule{history.Unsaved}},
 	{"a settle that fails has written half of it", inStore(settleTorn), []history.Rule{history.Numbering, history.Untrue}},
 	{"a delivery is lost at the insert", inStore(insertLess), []history.Rule{history.Lost}},
+	{"an insert that fails has written half of it", inStore(insertTorn), []history.Rule{history.Lost}},
 	{"a publish is acknowledged and not stored", inStore(insertNothing), []history.Rule{history.Lost}},
 	{"one key makes two events", inStore(insertAnew), []history.Rule{history.Duplicate}},
 	{"a delivered delivery is claimed again", inStore(resurrect), []history.Rule{history.Exclusive}},

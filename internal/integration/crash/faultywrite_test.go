@@ -84,6 +84,30 @@ func insertLess(s store.Store) store.Store {
 	return f
 }
 
+// insertTorn stores a part of an event's deliveries, as one does that is not atomic
+// and was interrupted; the next try finds the event there.
+func insertTorn(s store.Store) store.Store {
+	f := &faulty{Store: s}
+	f.insert = func(ctx context.Context, events []store.NewEvent) ([]store.Inserted, error) {
+		if f.every(5) && len(events[0].Deliveries) > 1 {
+			half := slices.Clone(events[:1])
+			half[0].Deliveries = half[0].Deliveries[1:]
+			if _, err := f.Store.Insert(ctx, half); err != nil {
+				return nil, err
+			}
+			r, err := f.Store.Insert(ctx, events)
+			for i := range r {
+				if r[i].Duplicate {
+					r[i].Deliveries = nil // or it would tell by itself
+				}
+			}
+			return r, err
+		}
+		return f.Store.Insert(ctx, events)
+	}
+	return f
+}
+
 func insertNothing(s store.Store) store.Store {
 	f := &faulty{Store: s}
 	f.insert = func(ctx context.Context, events []store.NewEvent) ([]store.Inserted, error) {

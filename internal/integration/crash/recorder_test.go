@@ -68,6 +68,7 @@ func (r *recorder) Insert(ctx context.Context, events []store.NewEvent) ([]store
 	before := history.Record{Op: history.OpInsert}
 	for i := range events {
 		before.Events = append(before.Events, events[i].Event.ID)
+		before.Wanted = append(before.Wanted, len(events[i].Deliveries))
 	}
 	return recorded(r, before, func() ([]store.Inserted, error) { return r.Store.Insert(ctx, events) },
 		func(end *history.Record, results []store.Inserted) {

@@ -1,16 +1,18 @@
 package history
 
 import (
+	"slices"
+
 	"github.com/postrider/postrider/store"
 )
 
 // Acknowledged means kept; nothing else is there.
 func (c *checker) checkPublished() {
-	asked := map[string]bool{}    // events that somebody tried to insert
+	asked := map[string][]int{}   // events that somebody tried to insert, and with how many deliveries
 	made := map[string][]string{} // deliveries that an insert acknowledged, by event
 	for _, ins := range c.inserts {
-		for _, id := range ins.begin.Events {
-			asked[id] = true
+		for i, id := range ins.begin.Events {
+			asked[id] = append(asked[id], ins.begin.Wanted[i])
 		}
 		for _, r := range ins.end.Inserted {
 			for _, d := range r.Deliveries {
@@ -29,7 +31,7 @@ func (c *checker) checkPublished() {
 			c.broken(Duplicate, nil, "event %s is stored twice", e.ID)
 		}
 		stored[e.ID] = true
-		if !asked[e.ID] {
+		if asked[e.ID] == nil {
 			c.broken(Unasked, nil, "event %s is stored and nobody published it", e.ID)
 		}
 	}
@@ -48,14 +50,15 @@ func (c *checker) checkPublished() {
 		}
 		byKey[p.Key] = p.Event
 	}
-	c.checkPairs(stored)
+	c.checkPairs(stored, asked)
 }
 
 // There is one delivery for each event and endpoint, and an event's deliveries
 // are all there or none.
-func (c *checker) checkPairs(stored map[string]bool) {
+func (c *checker) checkPairs(stored map[string]bool, asked map[string][]int) {
 	type pair struct{ event, endpoint string }
 	seen := map[pair]string{}
+	count := map[string]int{}
 	for i := range c.Final.Deliveries {
 		d := &c.Final.Deliveries[i]
 		p := pair{d.EventID, d.EndpointID}
@@ -63,8 +66,15 @@ func (c *checker) checkPairs(stored map[string]bool) {
 			c.broken(Duplicate, c.thread(d.ID), "and %s are both of %s to %s", other, d.EventID, d.EndpointID)
 		}
 		seen[p] = d.ID
+		count[d.EventID]++
 		if !stored[d.EventID] {
 			c.broken(Lost, c.thread(d.ID), "is there without its event %s", d.EventID)
+		}
+	}
+	// This holds for an insert that nobody has heard of, too.
+	for id := range stored {
+		if wanted := asked[id]; wanted != nil && !slices.Contains(wanted, count[id]) {
+			c.broken(Lost, nil, "event %s is stored with %d deliveries, and was to have %d", id, count[id], wanted)
 		}
 	}
 }

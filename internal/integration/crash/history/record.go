@@ -44,8 +44,10 @@ type Record struct {
 	// Of an attempt.
 	Attempt *Attempt `json:"attempt,omitempty"`
 
-	// Of an insert: the events' ids, and the fate of each.
+	// Of an insert: the events' ids, how many deliveries each was to have, and the
+	// fate of each.
 	Events   []string   `json:"events,omitempty"`
+	Wanted   []int      `json:"wanted,omitempty"`
 	Inserted []Inserted `json:"inserted,omitempty"`
 
 	// Of a requeue: the deliveries named, and those that were made pending afresh.
