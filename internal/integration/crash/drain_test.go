@@ -13,10 +13,12 @@ import (
 func testDrain(t *testing.T, p place) {
 	f := newFleet(t, p)
 	f.receiver.delay = 40 * time.Millisecond
-	stop := f.keepPublishing(300)
+	// So many come with one claim that some wait for their attempt to begin.
+	f.tuning.Concurrency = 128
+	stop := f.keepPublishing(1000)
 	old := f.start(nil)
 	for i := range max(4, f.form.restarts) {
-		f.reachFrom(old.Name, 40, time.Minute)
+		f.reachFrom(old.Name, 400, time.Minute)
 		next := f.start(func(o *orders) {
 			if i%2 == 0 {
 				o.Tuning.Drain = 10 * time.Millisecond
