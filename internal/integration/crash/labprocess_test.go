@@ -171,6 +171,9 @@ func through[T any](c *labConn, call func() (T, error)) (T, error) {
 func (c *labConn) way() error {
 	c.p.lab.mu.Lock()
 	d := time.Duration(c.p.lab.random.IntN(2000)) * time.Microsecond
+	if c.p.lab.random.IntN(8) == 0 {
+		d *= 50 // others overtake it
+	}
 	c.p.lab.mu.Unlock()
 	time.Sleep(d) // the fake clock's
 	if err := c.p.alive(); err != nil {
