@@ -312,7 +312,7 @@ func seedOf(id string) uint64 {
 // disableGone disables an endpoint that answered 410, unless it was given
 // another URL or status meanwhile.
 func (e *Engine) disableGone(ctx context.Context, tried *store.Endpoint) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	now, err := e.store.Endpoint(ctx, tried.Tenant, tried.ID)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (now.URL != tried.URL || now.Status != EndpointActive) {

@@ -76,14 +76,17 @@ func (r *run) claimLoop(ctx context.Context) {
 	}
 }
 
-// claim takes one batch. It does not end with ctx: what is claimed must be
-// attempted or given back.
+// claim takes one batch. It does not end with ctx, for what is claimed must be
+// attempted or given back, but when the time to drain is over: then the leases run
+// out by themselves.
 func (r *run) claim(ctx context.Context, p *picked) error {
 	ends := time.Now().Add(r.e.lease())
 	callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	detach := context.AfterFunc(r.ctx, cancel)
 	batch, err := r.e.store.Claim(callCtx, store.ClaimParams{
 		Lanes: p.ask, Max: p.max, MaxBytes: maxClaimBytes, Lease: r.e.lease(),
 	})
+	detach()
 	cancel()
 	now := time.Now()
 	if err != nil {

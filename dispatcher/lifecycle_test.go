@@ -16,6 +16,7 @@ import (
 	"github.com/postrider/postrider/adapters/memstore"
 	"github.com/postrider/postrider/dispatcher"
 	"github.com/postrider/postrider/signer"
+	"github.com/postrider/postrider/store"
 )
 
 func TestConstructorStartsNoGoroutine(t *testing.T) {
@@ -211,6 +212,69 @@ func TestStopWhileSigningFailsNothing(t *testing.T) {
 			t.Errorf("after being cut off: %+v", d)
 		}
 	})
+}
+
+// hungStore does not answer some calls until they are given up.
+type hungStore struct {
+	store.Store
+	claims, endpoints atomic.Bool
+}
+
+func (s *hungStore) Claim(ctx context.Context, p store.ClaimParams) (store.Batch, error) {
+	if s.claims.Load() {
+		<-ctx.Done()
+		return store.Batch{}, ctx.Err()
+	}
+	return s.Store.Claim(ctx, p)
+}
+
+func (s *hungStore) Endpoint(ctx context.Context, tenant, id string) (store.Endpoint, error) {
+	if s.endpoints.Load() {
+		<-ctx.Done()
+		return store.Endpoint{}, ctx.Err()
+	}
+	return s.Store.Endpoint(ctx, tenant, id)
+}
+
+// A store that does not answer holds nobody up for longer than there is time.
+func TestStopWhileTheStoreHangs(t *testing.T) {
+	for name, hang := range map[string]func(*hungStore){
+		"claim":   func(s *hungStore) { s.claims.Store(true) },
+		"disable": func(s *hungStore) { s.endpoints.Store(true) },
+	} {
+		for _, by := range []string{"Stop", "context"} {
+			t.Run(name+" by "+by, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := &hungStore{Store: memstore.New()}
+					e := newEngine(t, s, &receiver{answer: answerStatus(410)}, dispatcher.WithDrainTimeout(time.Second))
+					running, end := context.WithCancel(t.Context())
+					defer end()
+					done := make(chan error, 1)
+					go func() { done <- e.Run(running) }()
+					register(t, e, dispatcher.EndpointConfig{})
+					hang(s)
+					publish(t, e, dispatcher.Event{})
+					elapse(100 * time.Millisecond)
+					began := time.Now()
+					if by == "Stop" {
+						ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+						defer cancel()
+						if err := e.Stop(ctx); err != nil {
+							t.Error(err)
+						}
+					} else {
+						end()
+					}
+					if err := <-done; err != nil {
+						t.Error(err)
+					}
+					if d := time.Since(began); d > 2*time.Second {
+						t.Errorf("it took %v", d)
+					}
+				})
+			})
+		}
+	}
 }
 
 // Whoever stops an engine with less time than the first one does not wait for a

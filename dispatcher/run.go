@@ -22,7 +22,8 @@ type run struct {
 	started time.Time
 	settler *settler
 
-	// ctx is that of attempts; cutOff ends it.
+	// ctx is that of attempts, and of the last claim; cutOff ends it, at the end of
+	// the time to drain.
 	ctx    context.Context
 	cutOff context.CancelFunc
 
@@ -82,8 +83,10 @@ func (r *run) until(ctx context.Context) error {
 		defer cancel()
 	}
 	endWork()
+	// A call of the store that is under way ends with the time to drain, too.
+	defer context.AfterFunc(drain, r.cutOff)()
 	claiming.Wait()
-	r.finishAttempts(drain)
+	r.attempts.Wait()
 
 	close(r.jobs)
 	r.workers.Wait()
@@ -116,22 +119,6 @@ func (r *run) until(ctx context.Context) error {
 // lastSettle is how long the store has for the last outcomes once the time to
 // drain is over.
 const lastSettle = 5 * time.Second
-
-// finishAttempts waits for the attempts in flight, and cuts them off when ctx
-// ends.
-func (r *run) finishAttempts(ctx context.Context) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.attempts.Wait()
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		r.cutOff()
-		<-done
-	}
-}
 
 // stop asks the run to end and waits for it. The first caller's context bounds
 // the draining; a later one that ends sooner cuts attempts off, and leaves the last
