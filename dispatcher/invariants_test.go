@@ -530,18 +530,6 @@ func TestBacklogOfAnEndedEndpointIsCancelledByFewClaims(t *testing.T) {
 	})
 }
 
-// However short the retention is, the store is not asked all the time.
-func TestShortRetention(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &countingStore{Store: memstore.New()}
-		defer start(t, newEngine(t, s, &receiver{}, dispatcher.WithRetention(time.Millisecond)))()
-		elapse(time.Minute)
-		if n := s.calls.Load(); n > 70 {
-			t.Errorf("%d calls of the store in an idle minute", n)
-		}
-	})
-}
-
 func TestPausedDeliveriesWaitAndGoOnAfterResume(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rc := &receiver{}

@@ -14,8 +14,6 @@ const (
 	purgeEvery = time.Hour
 	purgeBatch = 500
 	purgeGap   = 50 * time.Millisecond
-	// purgeLeast is how often they are looked for at most, however short a retention.
-	purgeLeast = time.Second
 )
 
 // purgeLoop removes what is older than the retention.
@@ -25,7 +23,7 @@ func (r *run) purgeLoop(ctx context.Context) {
 		return
 	}
 	retry := newStoreBackoff()
-	every := max(min(purgeEvery, e.cfg.retention), purgeLeast)
+	every := min(purgeEvery, e.cfg.retention)
 	// Processes that start together should not purge together.
 	wait := time.Duration(rand.Int64N(int64(every))) // #nosec G404 -- spreading
 	for sleep(ctx, wait) {
