@@ -108,12 +108,15 @@ type telling struct {
 	lanes  lanesTold
 	notice string
 	began  time.Time
-	// owed are the lanes of others of which the notice tells as well.
+	// owed are the lanes of others of which the notice tells as well, late what tells
+	// of them if the Insert takes long: it may wait for a connection, or for the end
+	// of a transaction that inserts the same event.
 	owed lanesTold
+	late *time.Timer
 }
 
 // begin tells what an Insert into lanes that begins now should tell.
-func (n *notices) begin(lanes lanesTold) telling {
+func (n *notices) begin(lanes lanesTold, s *Store) telling {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	t := telling{lanes: lanes, began: time.Now()}
@@ -126,11 +129,18 @@ func (n *notices) begin(lanes lanesTold) telling {
 	told := slices.Clone(t.owed)
 	told.add(lanes...)
 	t.notice = told.message(n.mark())
+	if len(t.owed) > 0 {
+		owed := t.owed
+		t.late = time.AfterFunc(mostNoticeGap, func() { n.trail(owed, s) })
+	}
 	return t
 }
 
 // done ends the part of an Insert, which has inserted deliveries or not.
 func (n *notices) done(t telling, inserted bool, s *Store) {
+	if t.late != nil {
+		t.late.Stop()
+	}
 	if t.notice != "" && inserted {
 		n.took(time.Since(t.began))
 		return

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -63,28 +64,28 @@ func TestNoticesOwed(t *testing.T) {
 		_, lanes := heard(notice)
 		return lanes
 	}
-	first := n.begin(lanesTold{"a"})
+	first := n.begin(lanesTold{"a"}, s)
 	if got := lanes(first.notice); !slices.Equal(got, []string{"a"}) {
 		t.Fatalf("the first tells of %q", got)
 	}
 	for _, l := range []string{"b", "c"} {
-		silent := n.begin(lanesTold{l})
+		silent := n.begin(lanesTold{l}, s)
 		if silent.notice != "" {
 			t.Fatalf("%s, soon after the last, is to tell of it", l)
 		}
 		n.done(silent, l == "b", s) // c has inserted nothing
 	}
 	n.last = time.Time{}
-	if none := n.begin(nil); none.notice != "" {
+	if none := n.begin(nil, s); none.notice != "" {
 		t.Error("an insert without deliveries is to tell of others")
 	}
-	repeats := n.begin(lanesTold{"d"})
+	repeats := n.begin(lanesTold{"d"}, s)
 	if got := lanes(repeats.notice); !slices.Equal(got, []string{"b", "d"}) {
 		t.Fatalf("the next one tells of %q, want what was silent, and itself", got)
 	}
 	n.done(repeats, false, s)
 	n.last = time.Time{}
-	last := n.begin(lanesTold{"e"})
+	last := n.begin(lanesTold{"e"}, s)
 	if got := lanes(last.notice); !slices.Equal(got, []string{"b", "e"}) {
 		t.Fatalf("after one that inserted nothing the next tells of %q", got)
 	}
@@ -99,6 +100,41 @@ func TestNoticesOwed(t *testing.T) {
 	if n.gap != mostNoticeGap {
 		t.Errorf("after one that took a minute, the next is to wait %v, want %v", n.gap, mostNoticeGap)
 	}
+}
+
+// TestNoticesOfALongInsert holds that what an insert has taken over to tell of is
+// told of though it takes long.
+func TestNoticesOfALongInsert(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Store{dialect: postgres, cfg: config{notify: true}}
+		n := &notices{armed: true, gap: time.Hour} // nobody waits for the timer
+		n.done(n.begin(lanesTold{"a"}, s), true, s)
+		owed := func() lanesTold {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			return slices.Clone(n.owed)
+		}
+		for _, long := range []bool{false, true} {
+			n.gap = time.Hour
+			n.done(n.begin(lanesTold{"b"}, s), true, s)
+			n.last = time.Time{}
+			takesOver := n.begin(lanesTold{"c"}, s)
+			if got := owed(); len(got) != 0 {
+				t.Errorf("%q is owed beside what an insert tells of", got)
+			}
+			var want []string
+			if long {
+				want = []string{"b"}
+			} else {
+				n.done(takesOver, true, s)
+			}
+			<-time.After(mostNoticeGap)
+			synctest.Wait()
+			if got := owed(); !slices.Equal(got, want) {
+				t.Errorf("later, %q is owed, want %q", got, want)
+			}
+		}
+	})
 }
 
 func TestLanesOf(t *testing.T) {

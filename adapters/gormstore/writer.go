@@ -46,7 +46,7 @@ func (s *Store) Insert(ctx context.Context, events []store.NewEvent) ([]store.In
 	var in []store.Inserted
 	var tell telling
 	if s.tells() {
-		tell = s.notices.begin(lanesOf(events))
+		tell = s.notices.begin(lanesOf(events), s)
 	}
 	inserted := false
 	insert := func(ctx context.Context, c conn) (err error) {
