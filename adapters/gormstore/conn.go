@@ -3,6 +3,7 @@ package gormstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -312,6 +313,11 @@ func (s *Store) transact(ctx context.Context, f func(context.Context, conn) erro
 	}
 	if err != nil {
 		s.floors.forget() // a claim may have raised some
+		if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
+			// The transaction ended with it, of which whoever was within says nothing
+			// but that.
+			err = fmt.Errorf("%w: %w", ended, err)
+		}
 		return err
 	}
 	s.checkpoints.committed(s.db)

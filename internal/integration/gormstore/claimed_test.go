@@ -1,6 +1,9 @@
 package gormstore_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -146,6 +149,60 @@ func TestNoBounds(t *testing.T) {
 			p.Lease = math.MaxInt64
 			if b, err := s.Claim(t.Context(), p); err != nil || len(b.Deliveries) != 1 {
 				t.Errorf("claimed %d by %+v, %v; want one", len(b.Deliveries), p, err)
+			}
+		}
+	})
+}
+
+// TestNoSuchName asks for what cannot be stored: it is not found.
+func TestNoSuchName(t *testing.T) {
+	each(t, func(t *testing.T, d database) {
+		h := newHost(t, d)
+		s := h.store(t, h.open(t, 2))
+		id := insert(t, s, newEvent("e", "l"))[0].Deliveries[0].ID
+		for _, name := range []string{"\x00", "a\xff"} {
+			for what, ask := range map[string]func(tenant, name string) error{
+				"Event":          func(tenant, name string) error { _, err := s.Event(t.Context(), tenant, name); return err },
+				"Delivery":       func(tenant, _ string) error { _, err := s.Delivery(t.Context(), tenant+name, id); return err },
+				"Attempts":       func(tenant, _ string) error { _, err := s.Attempts(t.Context(), tenant+name, id); return err },
+				"Endpoint":       func(tenant, name string) error { _, err := s.Endpoint(t.Context(), tenant, name); return err },
+				"DeleteEndpoint": func(tenant, name string) error { return s.DeleteEndpoint(t.Context(), tenant, name) },
+				"SetEndpointStatus": func(tenant, name string) error {
+					_, err := s.SetEndpointStatus(t.Context(), tenant, name, store.EndpointPaused, "")
+					return err
+				},
+			} {
+				for _, tenant := range []string{"", name} {
+					if err := ask(tenant, name); !errors.Is(err, store.ErrNotFound) {
+						t.Errorf("%s of tenant %q, %q: %v, want that it is not found", what, tenant, name, err)
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestClaimCutShort lets the context of a claim end at some time within it.
+func TestClaimCutShort(t *testing.T) {
+	each(t, func(t *testing.T, d database) {
+		h := newHost(t, d)
+		s := h.store(t, h.open(t, 2))
+		var to []string
+		var lanes []store.Lane
+		for i := range 1000 {
+			to = append(to, fmt.Sprint("l", i))
+			lanes = append(lanes, store.Lane{ID: to[i], N: 1})
+		}
+		insert(t, s, newEvent("e", to...))
+		for after := time.Millisecond; ; after = after * 3 / 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), after)
+			_, err := s.Claim(ctx, store.ClaimParams{Lanes: lanes, Max: len(lanes), Lease: time.Minute})
+			cancel()
+			if err == nil {
+				return
+			}
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("after %v: %v, want that the context has ended", after, err)
 			}
 		}
 	})
