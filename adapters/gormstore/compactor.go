@@ -23,8 +23,12 @@ const (
 	compactRows   = 1024
 	compactRounds = 8
 	// compactTime bounds a compaction, for a caller waits for it, and the taking of
-	// statistics before it: each by itself, for either can take more than that.
-	compactTime = 200 * time.Millisecond
+	// statistics before it: each by itself, for either can take more than that. A
+	// compaction that got nowhere gives the next one twice as much, up to
+	// compactDoublings times: deltas of events with thousands of deliveries are long,
+	// and must not pile up.
+	compactTime      = 200 * time.Millisecond
+	compactDoublings = 7
 )
 
 // compactor adds the deltas up into the counts, so that counting reads few of
@@ -38,6 +42,8 @@ type compactor struct {
 	pending atomic.Int64
 	started atomic.Bool
 	running atomic.Bool
+	// doublings are those of compactTime at present; who runs changes them.
+	doublings int
 }
 
 // afterDelta is called when a delta was committed.
@@ -74,13 +80,20 @@ func (k *compactor) run(ctx context.Context, s *Store) {
 	defer k.running.Store(false)
 	k.pending.Store(0)
 	s.refreshStatistics(ctx)
-	ctx, cancel := context.WithTimeout(ctx, compactTime)
+	most, begun := compactTime<<k.doublings, time.Now()
+	limited, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	for range compactRounds {
-		rows, err := s.compact(ctx)
-		if err != nil || rows < compactRows {
-			return
+	for round := range compactRounds {
+		rows, err := s.compact(limited)
+		switch {
+		case err == nil && rows == compactRows:
+			continue
+		case err == nil && k.doublings > 0 && time.Since(begun) < most/4:
+			k.doublings--
+		case err != nil && round == 0 && limited.Err() != nil && ctx.Err() == nil:
+			k.doublings = min(k.doublings+1, compactDoublings)
 		}
+		return
 	}
 }
 

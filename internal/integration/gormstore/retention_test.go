@@ -3,6 +3,7 @@ package gormstore_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -215,6 +216,39 @@ func TestCountsAddUp(t *testing.T) {
 		if err := db.Table(h.table("deltas")).Count(&left).Error; err != nil || left > writers*events {
 			t.Errorf("%d of %d changes were not added up, %v", left, 2*writers*events, err)
 		}
+	})
+}
+
+// However long the changes are, they are added up in the end.
+func TestLongChangesAddUp(t *testing.T) {
+	each(t, func(t *testing.T, d database) {
+		h := newHost(t, d)
+		db := h.open(t, 4)
+		s := h.store(t, db)
+		const changes, endpoints = 256, 3000
+		var b strings.Builder
+		for i := range endpoints {
+			fmt.Fprintf(&b, `,["tenant","endpoint_of_some_length_%d",1,0,0,0]`, i)
+		}
+		for range changes {
+			if err := db.Exec("INSERT INTO "+h.table("deltas")+" (payload) VALUES (?)", b.String()[1:]).Error; err != nil {
+				t.Fatal(err)
+			}
+		}
+		left := int64(changes)
+		for range 9 {
+			stats, err := s.Stats(t.Context(), store.StatsQuery{Scope: store.Scope{Tenant: "tenant"}})
+			if err != nil || stats.Total.Pending != changes*endpoints || len(stats.Endpoints) != endpoints {
+				t.Fatalf("counts %+v of %d endpoints, %v", stats.Total, len(stats.Endpoints), err)
+			}
+			if err := db.Table(h.table("deltas")).Count(&left).Error; err != nil {
+				t.Fatal(err)
+			}
+			if left == 0 {
+				return
+			}
+		}
+		t.Errorf("%d changes were not added up", left)
 	})
 }
 
