@@ -27,20 +27,35 @@ func (s *Store) Announce(ctx context.Context, a store.Announcement, life time.Du
 		if err != nil {
 			return err
 		}
-		if _, err := c.exec(ctx, "DELETE FROM {processes} WHERE id = ? OR expires_at <= ?", a.Process, now); err != nil {
-			return err
-		}
-		err = c.query(ctx, "SELECT id, fingerprint FROM {processes} ORDER BY id", nil, func(rows *sql.Rows) error {
+		// They are deleted by their keys: anything else waits for rows that another
+		// process is about to replace, and MySQL's sql_safe_updates refuses it.
+		gone := []string{a.Process}
+		err = c.query(ctx, "SELECT id, fingerprint, expires_at FROM {processes} ORDER BY id", nil, func(rows *sql.Rows) error {
 			var o store.Announcement
 			var options []byte
-			if err := rows.Scan(&o.Process, &options); err != nil {
+			var expires int64
+			if err := rows.Scan(&o.Process, &options, &expires); err != nil {
 				return err
+			}
+			if o.Process == a.Process {
+				return nil
+			}
+			if expires <= now {
+				gone = append(gone, o.Process)
+				return nil
 			}
 			if err := json.Unmarshal(options, &o.Options); err != nil {
 				return fmt.Errorf("the fingerprint of process %s: %w", o.Process, err)
 			}
 			others = append(others, o)
 			return nil
+		})
+		if err != nil {
+			return err
+		}
+		err = inLists(gone, func(list string, args []any) error {
+			_, err := c.exec(ctx, "DELETE FROM {processes} WHERE id IN ("+list+") AND (id = ? OR expires_at <= ?)", append(args, a.Process, now)...)
+			return err
 		})
 		if err != nil || life <= 0 {
 			return err

@@ -228,6 +228,29 @@ func TestSchema(t *testing.T) {
 	})
 }
 
+// TestSafeUpdates connects as careful people do: MySQL then refuses to change rows
+// that no key finds.
+func TestSafeUpdates(t *testing.T) {
+	for name, dsn := range map[string]string{"mysql": servers.SharedMySQL(t, "9").DSN, "mariadb": servers.SharedMariaDB(t, "10.11").DSN} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t, database{name: name, shared: true, fresh: fixed(mysql.Open(with(dsn, "sql_safe_updates=1")))})
+			s := h.store(t, h.open(t, 4))
+			works(t, s, "safe")
+			for _, process := range []string{"p", "q", "p"} {
+				if _, err := s.Announce(t.Context(), store.Announcement{Process: process}, time.Microsecond); err != nil {
+					t.Error(err)
+				}
+			}
+			if n := purged(t, s, store.PurgeParams{Limit: 10}); n != 1 {
+				t.Errorf("purged %d events, want 1", n)
+			}
+			if _, err := s.EraseTenant(t.Context(), "", 10); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestSchemaAlone connects to no database at all, and names one as the schema.
 func TestSchemaAlone(t *testing.T) {
 	for name, dsn := range map[string]string{"mysql": servers.SharedMySQL(t, "9").DSN, "mariadb": servers.SharedMariaDB(t, "10.11").DSN} {
