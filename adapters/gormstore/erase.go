@@ -51,7 +51,8 @@ func (s *Store) eraseEndpoints(ctx context.Context, doing, tenant string) error 
 	for {
 		var ids []string
 		err := s.write(ctx, doing, idempotent, func(ctx context.Context, c conn) (err error) {
-			ids, err = c.texts(ctx, "SELECT id FROM {endpoints} WHERE tenant = ? LIMIT ?", named(tenant), eraseEndpoints)
+			// Whoever changes an endpoint locks it first, and may be entering patterns.
+			ids, err = c.texts(ctx, "SELECT id FROM {endpoints} WHERE tenant = ? LIMIT ?"+s.forUpdate(), named(tenant), eraseEndpoints)
 			if err != nil {
 				return err
 			}

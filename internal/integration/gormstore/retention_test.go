@@ -2,6 +2,7 @@ package gormstore_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"testing"
@@ -273,4 +274,58 @@ func writeAll(ctx context.Context, s store.Store, writer, events int) error {
 		}
 	}
 	return nil
+}
+
+// TestEraseWhileUpdated erases a tenant while an endpoint is given other patterns,
+// step by step as UpdateEndpoint does it: no pattern is left.
+func TestEraseWhileUpdated(t *testing.T) {
+	for _, d := range databases() {
+		if !d.is("mysql") && !d.is("mariadb") {
+			continue
+		}
+		t.Run(d.name, func(t *testing.T) {
+			h := newHost(t, d)
+			db := h.open(t, 4)
+			s := h.store(t, db)
+			if _, err := s.CreateEndpoint(t.Context(), store.Endpoint{ID: "ep", Tenant: "t", Patterns: []string{"z"}, Status: store.EndpointActive}); err != nil {
+				t.Fatal(err)
+			}
+			tx := db.Begin(&sql.TxOptions{Isolation: sql.LevelReadCommitted})
+			defer tx.Rollback()
+			var id string
+			if err := tx.Raw("SELECT id FROM " + h.table("endpoints") + " WHERE id = 'ep' FOR UPDATE").Scan(&id).Error; err != nil {
+				t.Fatal(err)
+			}
+			if err := tx.Exec("DELETE FROM " + h.table("subscriptions") + " WHERE endpoint_id = 'ep'").Error; err != nil {
+				t.Fatal(err)
+			}
+			ctx := within(t, 20*time.Second)
+			erased := make(chan error, 1)
+			go func() {
+				_, err := s.EraseTenant(ctx, "t", 10)
+				erased <- err
+			}()
+			for waiting := 0; waiting == 0; {
+				err := db.WithContext(ctx).Raw("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE ?", "%"+h.prefix+"%").Scan(&waiting).Error
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := tx.Exec("INSERT INTO " + h.table("subscriptions") + " (tenant, pattern, endpoint_id) VALUES ('t', 'a', 'ep')").Error; err != nil {
+				t.Fatal(err)
+			}
+			if err := tx.Commit().Error; err != nil {
+				t.Fatal(err)
+			}
+			if err := <-erased; err != nil {
+				t.Fatal(err)
+			}
+			for _, table := range []string{"endpoints", "subscriptions"} {
+				var n int64
+				if err := db.Table(h.table(table)).Count(&n).Error; err != nil || n != 0 {
+					t.Errorf("%d rows are left in %s, %v", n, table, err)
+				}
+			}
+		})
+	}
 }
