@@ -65,6 +65,14 @@
 // otherwise; New refuses others. max_allowed_packet must have room for the largest
 // batch that is published at once.
 //
+// A busy connection keeps a hundred and more prepared statements, and the server
+// max_prepared_stmt_count of them (16382) for all connections of all processes.
+// When there is no room for more, a store logs that and does without its own, at
+// the price of more trips to the server; interpolateParams=true saves these.
+//
+// A transaction at REPEATABLE READ, the default, that repeats an event which was
+// stored since its first read holds up other inserts until it ends.
+//
 // MySQL orders and counts by what has committed, and its purge of old row
 // versions waits for the oldest open transaction. Where the host keeps
 // transactions open for seconds and more, claims slow down: in a measurement from
