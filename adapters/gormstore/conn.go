@@ -237,7 +237,7 @@ func (p *preparedStatements) closeOver() {
 	p.over = nil
 	p.mu.Unlock()
 	for _, stmt := range over {
-		_ = stmt.Close() //nolint:sqlclosecheck // here they end
+		_ = stmt.Close()
 	}
 }
 

@@ -115,11 +115,12 @@ func (t Tables) step(ctx context.Context, conn *sql.Conn, texts ...string) error
 	return tx.Commit()
 }
 
-// lock takes a lock of MySQL's that belongs to the connection.
+// lock takes a lock of MySQL's that belongs to the connection. It waits for a second
+// at a time, for a driver may give a silent server up after a few (readTimeout).
 func (t Tables) lock(ctx context.Context, conn *sql.Conn) error {
 	for {
 		var got sql.NullInt64
-		if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 5)", t.lockName()).Scan(&got); err != nil {
+		if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 1)", t.lockName()).Scan(&got); err != nil {
 			return err
 		}
 		switch {
