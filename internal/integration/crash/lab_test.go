@@ -175,6 +175,8 @@ func (l *lab) play(rounds int) history.History {
 		}
 	}
 	background.Wait()
+	l.leaveOne()
+	l.publish(rounds)
 	l.settleDown()
 	return l.history()
 }
@@ -221,6 +223,22 @@ func (l *lab) crashLoop(times int) {
 		time.Sleep(labTimeout + labMargin) // what was in flight is claimed again
 	}
 	hang(false)
+}
+
+// leaveOne ends all processes but one that has been through the most: it must have
+// all its places still.
+func (l *lab) leaveOne() {
+	var stays *labProcess
+	for _, p := range l.processes {
+		if p.lives() && (stays == nil || p.standing && !stays.standing) {
+			stays = p
+		}
+	}
+	for _, p := range l.processes {
+		if p.lives() && p != stays {
+			p.end(time.Second)
+		}
+	}
 }
 
 // retire ends a process as its administrators do, with a moment to drain, and
