@@ -327,7 +327,7 @@ func (l *lab) history() history.History {
 	h := history.History{
 		Terms: history.Terms{
 			Lease: labTimeout + labMargin, Delays: labDelays, Tolerance: time.Millisecond,
-			DoneWithin: 15 * time.Second, HealthyWithin: 15 * time.Second, CallsPerSecond: 4,
+			DoneWithin: 25 * time.Second, HealthyWithin: 15 * time.Second, CallsPerSecond: 4,
 			Suspect: suspectFrom, Settled: labSettled,
 		},
 		Records: l.memory.Records(), Outages: l.outages, Publishes: l.keyed, Final: final,

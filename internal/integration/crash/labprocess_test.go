@@ -42,6 +42,7 @@ func (p *labProcess) Write(r history.Record) {
 var (
 	errDead   = errors.New("the process is dead")
 	errOutage = errors.New("the store is away")
+	errCut    = errors.New("the connection was cut when all was done")
 )
 
 // alive waits while the process is stopped.
@@ -164,6 +165,12 @@ func through[T any](c *labConn, call func() (T, error)) (T, error) {
 	result, err := call()
 	if lost := c.way(); lost != nil {
 		return zero, lost
+	}
+	c.p.lab.mu.Lock()
+	cut := c.p.lab.random.IntN(40) == 0
+	c.p.lab.mu.Unlock()
+	if cut {
+		return zero, errCut
 	}
 	return result, err
 }

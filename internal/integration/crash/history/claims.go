@@ -116,6 +116,9 @@ func (c *checker) checkExpiries(t *thread) {
 			if settled.HasAttempt {
 				want = 0
 			}
+			if b.Interrupted != a.Interrupted {
+				c.broken(Expiry, t, "token %d: interrupted %d times, was %d when token %d had been settled", b.Token, b.Interrupted, a.Interrupted, a.Token)
+			}
 			if b.Expiries != want {
 				c.broken(Expiry, t, "token %d: claimed with %d leases in a row that ran out; there were %d when token %d had been settled", b.Token, b.Expiries, want, a.Token)
 			}

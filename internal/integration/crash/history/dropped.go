@@ -52,9 +52,14 @@ func (t *thread) counted(engine string, token int64) bool {
 
 // discharged tells whether something was done about a claim.
 func (c *checker) discharged(t *thread, k *claim) bool {
+	failed := false
 	for i := range t.settles {
 		s := &t.settles[i]
-		if s.call.begin.Engine != k.call.begin.Engine || !s.call.answered {
+		if s.call.begin.Engine != k.call.begin.Engine {
+			continue
+		}
+		if !s.call.answered {
+			failed = failed || s.Token == k.Token
 			continue
 		}
 		// The outcome of an older attempt goes under the last token that its engine
@@ -66,11 +71,11 @@ func (c *checker) discharged(t *thread, k *claim) bool {
 	if t.counted(k.call.begin.Engine, k.Token) {
 		return true
 	}
-	// What waits to be given back is forgotten when its engine claims it again.
+	// What could not be given back at once is forgotten when its engine claims it again.
 	return !slices.ContainsFunc(t.dials, func(d Record) bool { return d.Attempt.Token == k.Token }) &&
 		slices.ContainsFunc(t.claims, func(later claim) bool {
 			return later.Token > k.Token && later.call.begin.Engine == k.call.begin.Engine &&
-				c.troubled(k.call.begin.Process, k.call.begin.At, later.call.until()) != ""
+				(failed || c.troubled(k.call.begin.Process, k.call.begin.At, later.call.until()) != "")
 		})
 }
 
