@@ -46,6 +46,7 @@ type notices struct {
 	// and inserts counts these.
 	latest  [256]int64
 	inserts int
+	room noticeRoom
 	// deaf is done when it was said that notices cannot be received.
 	deaf sync.Once
 }
@@ -201,7 +202,9 @@ func (n *notices) send(s *Store) {
 	n.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), min(time.Second, s.cfg.timeout))
 	defer cancel()
-	_ = s.notify(ctx, message)
+	if n.room.left(ctx, conn{s: s, pool: s.db}) {
+		_ = s.notify(ctx, message)
+	}
 	n.took(time.Since(began))
 }
 

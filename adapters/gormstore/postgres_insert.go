@@ -106,7 +106,7 @@ func (q postgresQueue) insert(ctx context.Context, c conn, events []*newEvent) e
 		eventLow.String(), deliveryLow.String(), endpoint.String(), sizes.String(), apart.String(),
 	}
 	text := postgresInsertQuiet
-	if fresh && c.notice != "" {
+	if fresh && c.notice != "" && q.notices.room.left(ctx, c) {
 		text = postgresInsertNotify
 		args = append(args, q.channel(), c.notice)
 	}

@@ -12,9 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 
 	"github.com/postrider/postrider/adapters/gormstore"
+	"github.com/postrider/postrider/internal/integration/servers"
 	"github.com/postrider/postrider/store"
 )
 
@@ -346,4 +348,59 @@ func (b *safeBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
+}
+
+// TestNoticeRoom holds that a session which reads no notices does not stop inserts,
+// nor transactions of the host: before the server's queue is full, nobody is woken.
+func TestNoticeRoom(t *testing.T) {
+	server := servers.Postgres(t, "17", "-c", "max_notify_queue_pages=64", "-c", "fsync=off")
+	h := newHost(t, database{name: "postgres-17", fresh: func(testing.TB) func() gorm.Dialector {
+		return func() gorm.Dialector { return postgres.Open(server.DSN) }
+	}})
+	db := h.open(t, 8)
+	h.store(t, db)
+	deaf := db.Begin() // within a transaction nothing is read
+	for _, text := range []string{"LISTEN anything", "COMMIT", "BEGIN", "SELECT 1"} {
+		if err := deaf.Exec(text).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	fill := func(pages int) {
+		t.Helper()
+		for range pages {
+			if err := db.Exec("SELECT pg_notify('anything', repeat('x', 7900))").Error; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	fill(8)
+	var log safeBuffer
+	logged := gormstore.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
+	e := listen(t, h.store(t, db, logged))
+	e.heed(t, func(i int) { insert(t, h.bare(t, h.open(t, 2), logged), newEvent(fmt.Sprint("room", i), "l")) })
+	for e.wakes(t, 50*time.Millisecond) {
+	}
+	if said := log.String(); said != "" {
+		t.Errorf("with room left the log says %q", said)
+	}
+	fill(16)
+	other := h.bare(t, h.open(t, 4), logged)
+	insert(t, other, newEvent("full", "l"))
+	tx := db.Begin()
+	insert(t, other.Tx(tx), newEvent("of the host", "l"))
+	if err := tx.Commit().Error; err != nil {
+		t.Fatal(err)
+	}
+	if e.wakes(t, 200*time.Millisecond) {
+		t.Error("a notice was sent, though there is little room")
+	}
+	if said := log.String(); strings.Count(said, "queue of notices fills") != 1 {
+		t.Errorf("the log says %q", said)
+	}
+	if err := deaf.Exec("ROLLBACK").Error; err != nil {
+		t.Fatal(err)
+	}
+	fill(1) // the server looks who has read only now and then
+	fill(8)
+	e.heed(t, func(i int) { insert(t, h.bare(t, h.open(t, 2)), newEvent(fmt.Sprint("again", i), "l")) })
 }
