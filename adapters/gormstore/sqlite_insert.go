@@ -3,6 +3,7 @@ package gormstore
 import (
 	"context"
 	"encoding/json"
+	"time"
 )
 
 // sqliteQueue works in immediate transactions, so it reads, decides and writes
@@ -11,7 +12,8 @@ import (
 type sqliteQueue struct{ *Store }
 
 const (
-	sqliteLast = "SELECT MAX(COALESCE((SELECT MAX(seq) FROM {events}), 0), COALESCE((SELECT MAX(id) FROM {deliveries}), 0))"
+	sqliteLast = `SELECT MAX(COALESCE((SELECT MAX(seq) FROM {events} WHERE seq <= ?), 0),
+		COALESCE((SELECT MAX(id) FROM {deliveries} WHERE id <= ?), 0))`
 
 	sqliteInsertEvent = `INSERT INTO {events} (seq, tenant, id, type, content_type, header, digest, body, span, happened_at, not_before, not_after)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, id) DO NOTHING`
@@ -31,11 +33,10 @@ func (q sqliteQueue) insert(ctx context.Context, c conn, events []*newEvent) err
 	if err != nil {
 		return err
 	}
-	var last int64
-	if err := c.one(ctx, sqliteLast, nil, &last); err != nil {
+	next, err := q.nextNumber(ctx, c, now)
+	if err != nil {
 		return err
 	}
-	next := max(now*1000, last+1)
 	var delta []byte
 	for _, e := range events {
 		made, err := q.insertEvent(ctx, c, e, next, now)
@@ -57,6 +58,20 @@ func (q sqliteQueue) insert(ctx context.Context, c conn, events []*newEvent) err
 		delta = append(delta, e.delta...)
 	}
 	return q.addDelta(ctx, c, string(delta))
+}
+
+// clockAhead is how far ahead of the clock numbers may be that others follow.
+const clockAhead = time.Hour
+
+// nextNumber returns the number that follows all others: on SQLite, where nobody
+// else inserts meanwhile. Numbers are times, and if the clock was once far ahead, in
+// another year, the numbers of that time are left alone: what follows them would be
+// said to be of then, too, and be kept until then.
+func (s *Store) nextNumber(ctx context.Context, c conn, now int64) (int64, error) {
+	most := (now + clockAhead.Microseconds()) * 1000
+	var last int64
+	err := c.one(ctx, sqliteLast, []any{most, most}, &last)
+	return max(now*1000, last+1), err
 }
 
 // insertEvent stores an event with its deliveries, unless it was there.

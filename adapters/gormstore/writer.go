@@ -209,11 +209,7 @@ func (s *Store) takeNumbers(ctx context.Context, c conn, n int) (int64, error) {
 		return 0, err
 	}
 	if s.dialect == sqlite {
-		var last sql.NullInt64
-		if err := c.one(ctx, "SELECT MAX(id) FROM {deliveries}", nil, &last); err != nil {
-			return 0, err
-		}
-		return max(now*1000, last.Int64+1), nil
+		return s.nextNumber(ctx, c, now)
 	}
 	low, err := s.lows.take(ctx, n, s.reserver(c))
 	return now/1000*perMilli + low, err

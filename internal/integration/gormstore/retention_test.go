@@ -329,3 +329,43 @@ func TestEraseWhileUpdated(t *testing.T) {
 		})
 	}
 }
+
+// TestClockOnceAhead holds that what was inserted while the clock was years ahead does
+// not date what follows, which would be kept until then.
+func TestClockOnceAhead(t *testing.T) {
+	h := newHost(t, sqlitePure)
+	db := h.open(t, 2)
+	s := h.store(t, db)
+	published(t, s, "l", "ahead")
+	finish(t, s, "l")
+	const years = 70 * 365 * 24 * time.Hour
+	for _, text := range []string{"UPDATE %sevents SET seq = seq + ?", "UPDATE %sdeliveries SET id = id + ?, event_seq = event_seq + ?", "UPDATE %sattempts SET delivery_id = delivery_id + ?"} {
+		args := []any{years.Nanoseconds(), years.Nanoseconds()}
+		if err := db.Exec(fmt.Sprintf(text, h.prefix), args[:strings.Count(text, "?")]...).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	published(t, s, "l", "after", "last")
+	finish(t, s, "l")
+	refs, err := s.Requeue(t.Context(), store.RequeueParams{Items: []store.RequeueItem{{Tenant: "t", EventID: "after", EndpointID: "another"}}})
+	if err != nil || refs[0].Result != store.RequeueCreated {
+		t.Fatalf("requeued: %+v, %v", refs, err)
+	}
+	finish(t, s, "another")
+	for _, id := range []string{"after", "last"} {
+		e, err := s.Event(t.Context(), "t", id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if off := time.Until(e.CreatedAt).Abs(); off > time.Minute {
+			t.Errorf("event %s is of %v", id, e.CreatedAt)
+		}
+	}
+	purged, err := s.Purge(t.Context(), store.PurgeParams{Limit: 100})
+	if err != nil || purged.Events != 2 {
+		t.Errorf("purged %+v, %v, want both that are over", purged, err)
+	}
+	if _, err := s.Event(t.Context(), "t", "ahead"); err != nil {
+		t.Errorf("the event of the time ahead: %v", err)
+	}
+}
