@@ -153,8 +153,8 @@ func (e *Engine) send(ctx context.Context, s *egress.Sender, t *target, j *job) 
 }
 
 // ended names the outcome of an attempt whose context ended. That is an interruption
-// only if the caller's did: one of a hook that ends ends every attempt, and if they
-// cost no retry, they would follow one another for ever.
+// only if the caller's did: one of a hook may end every attempt, and if they cost no
+// retry, they would follow one another for ever.
 func ended(caller, ctx context.Context) Code {
 	if caller.Err() != nil {
 		return CodeInterrupted

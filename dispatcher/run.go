@@ -84,7 +84,8 @@ func (r *run) until(ctx context.Context) error {
 	}
 	endWork()
 	// A call of the store that is under way ends with the time to drain, too.
-	defer context.AfterFunc(drain, r.cutOff)()
+	late := context.AfterFunc(drain, r.cutOff)
+	defer late()
 	claiming.Wait()
 	r.attempts.Wait()
 

@@ -46,7 +46,7 @@ type notices struct {
 	// and inserts counts these.
 	latest  [256]int64
 	inserts int
-	room noticeRoom
+	room    noticeRoom
 	// deaf is done when it was said that notices cannot be received.
 	deaf sync.Once
 }
@@ -213,7 +213,7 @@ func (s *Store) notify(ctx context.Context, message string) error {
 	return err
 }
 
-// tells tells whether this process notifies others.
+// tells reports whether this process notifies others.
 func (s *Store) tells() bool { return s.dialect == postgres && s.cfg.notify }
 
 // self returns what marks the notices of this process.

@@ -54,6 +54,7 @@ func defaults() config {
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,29}$`)
 
+// configOf returns what the options say, if that makes sense.
 func configOf(options []Option) (config, error) {
 	c := defaults()
 	for _, o := range options {
@@ -61,7 +62,8 @@ func configOf(options []Option) (config, error) {
 			o(&c)
 		}
 	}
-	return c, c.check()
+	err := c.check()
+	return c, err
 }
 
 func (c *config) check() error {

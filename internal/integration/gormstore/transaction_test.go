@@ -256,7 +256,8 @@ func TestInsertCutShort(t *testing.T) {
 				}
 				return err == nil
 			}
-			for place := 1; !try(&ending{place: place}, "a", "b"); place++ {
+			for place, done := 1, false; !done; place++ {
+				done = try(&ending{place: place}, "a", "b")
 			}
 			for place := 1; place <= 6; place++ {
 				try(&ending{place: place, late: time.Millisecond}, long...)
