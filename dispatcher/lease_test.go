@@ -3,6 +3,7 @@ package dispatcher_test
 import (
 	"context"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -148,6 +149,59 @@ func TestResendWhileAnOutcomeWaits(t *testing.T) {
 		elapse(time.Minute)
 		if d := delivery(t, e, receipt.Deliveries[0].ID); d.State != dispatcher.StateDelivered || len(rc.log()) != 2 || lost.Load() != 1 {
 			t.Errorf("a minute after the resend: %v, %d requests, %d outcomes lost; want delivered, 2, 1", d.State, len(rc.log()), lost.Load())
+		}
+	})
+}
+
+// slowSettle is a store that takes long to begin its first Settle of an attempt.
+type slowSettle struct {
+	store.Store
+	delay time.Duration
+	once  atomic.Bool
+	// asked are the tokens of the calls.
+	mu    sync.Mutex
+	asked []int64
+}
+
+func (s *slowSettle) Settle(ctx context.Context, outcomes []store.Outcome) (store.SettleResult, error) {
+	s.mu.Lock()
+	for _, o := range outcomes {
+		s.asked = append(s.asked, o.Token)
+	}
+	s.mu.Unlock()
+	if s.once.CompareAndSwap(false, true) {
+		time.Sleep(s.delay)
+	}
+	return s.Store.Settle(ctx, outcomes)
+}
+
+// A process that claims again what it has an unsaved outcome for stores that under
+// the new token, and sends nothing. The place that the claim took is free again.
+func TestAnOutcomeOutlivesItsLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rc, s := &receiver{}, &slowSettle{Store: memstore.New(), delay: 20 * time.Second}
+		var lost atomic.Int64
+		e := newEngine(t, s, rc, dispatcher.WithAttemptTimeout(5*time.Second), dispatcher.WithLeaseMargin(time.Second),
+			dispatcher.WithPollInterval(time.Second), dispatcher.WithObserver(dispatcher.Observer{
+				OutcomeLost: func(context.Context, dispatcher.Delivery) { lost.Add(1) },
+			}))
+		defer start(t, e)()
+		register(t, e, dispatcher.EndpointConfig{MaxInFlight: 1})
+		receipt := publish(t, e, dispatcher.Event{})
+		elapse(time.Minute)
+		d := delivery(t, e, receipt.Deliveries[0].ID)
+		if n := len(rc.log()); n != 1 || d.State != dispatcher.StateDelivered || d.Attempts != 1 || lost.Load() != 0 {
+			t.Errorf("%d requests, %v after %d attempts, %d outcomes lost; want one request, whose outcome is there", n, d.State, d.Attempts, lost.Load())
+		}
+		s.mu.Lock()
+		if asked := s.asked; len(asked) != 2 || asked[1] <= asked[0] {
+			t.Errorf("the outcome was handed in under the tokens %v, want the first, and one of a later claim", asked)
+		}
+		s.mu.Unlock()
+		publish(t, e, dispatcher.Event{})
+		elapse(time.Second)
+		if n := len(rc.log()); n != 2 {
+			t.Errorf("%d requests after another event, want 2: the endpoint may have one under way", n)
 		}
 	})
 }
