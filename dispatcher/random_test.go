@@ -2,6 +2,7 @@ package dispatcher_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -365,6 +366,9 @@ func (w *world) rotate() {
 		return
 	}
 	s, err := w.admin.RotateSecret(w.t.Context(), ep.ID, dispatcher.Rotation{Grace: time.Minute})
+	if errors.Is(err, store.ErrConflict) && len(ep.secrets) >= 8 {
+		return // as many sign as may
+	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
