@@ -275,23 +275,28 @@ func (s *Store) Endpoints(ctx context.Context, q store.EndpointQuery) (store.Pag
 		}
 		// One more than the page holds shows that there is a next one.
 		size := min(max(q.Limit+1-len(page.Items), 100), 1000)
-		ids, err := s.client.ZRevRangeByScore(ctx, list, &redis.ZRangeBy{
+		entries, err := s.client.ZRevRangeByScoreWithScores(ctx, list, &redis.ZRangeBy{
 			Min: "-inf", Max: "(" + strconv.FormatInt(before.created, 10), Count: int64(size),
 		}).Result()
 		if err != nil {
 			return store.Page[store.Endpoint]{}, fmt.Errorf("redisstore: endpoints: %w", err)
 		}
-		if len(ids) == 0 {
+		if len(entries) == 0 {
 			return page, nil
+		}
+		ids := make([]string, len(entries))
+		for i := range entries {
+			ids[i], _ = entries[i].Member.(string)
 		}
 		found, err := s.readEndpoints(ctx, ids, nil)
 		if err != nil {
 			return store.Page[store.Endpoint]{}, fmt.Errorf("redisstore: endpoints: %w", err)
 		}
-		for _, id := range ids {
+		for i, id := range ids {
 			e := found[id]
-			if e == nil || !e.DeletedAt.IsZero() {
-				continue // deleted meanwhile
+			before.created = int64(entries[i].Score) // microseconds fit exactly
+			if e == nil || !e.DeletedAt.IsZero() || e.CreatedAt.UnixMicro() != before.created {
+				continue // deleted meanwhile, and perhaps another one made, be it of another tenant
 			}
 			if q.Status == 0 || e.Status == q.Status {
 				if len(page.Items) == q.Limit {
@@ -301,7 +306,6 @@ func (s *Store) Endpoints(ctx context.Context, q store.EndpointQuery) (store.Pag
 				}
 				page.Items = append(page.Items, clone(e))
 			}
-			before.created = e.CreatedAt.UnixMicro()
 		}
 		if len(ids) < size {
 			return page, nil
