@@ -19,9 +19,10 @@ type SendHook struct {
 	// Before is called before the request is signed. It may add header fields to
 	// o.Header, and return a context for the request, such as one that carries a
 	// span; nil means ctx. Where that context ends before the attempt does, the
-	// attempt has failed and is retried like others. Fields that an endpoint could not have (see
-	// [EndpointConfig].Headers) are left out and logged. The others are recorded
-	// with the attempt as they are: put credentials into the endpoint instead.
+	// attempt has failed and is retried like others. Fields that an endpoint could
+	// not have (see [EndpointConfig].Headers) are left out and logged. The others
+	// are recorded with the attempt as they are: put credentials into the endpoint
+	// instead.
 	Before func(ctx context.Context, o *Outgoing) context.Context
 	// After is called when the attempt has ended, with the context that Before
 	// returned. The outcome is not yet stored.

@@ -29,11 +29,10 @@ type retention struct{ whole, bodies pass }
 // below 0 counts as 0.
 //
 // Events go oldest first, in transactions of a hundred at most, fewer where they
-// have many deliveries, and each call
-// goes on where the one before it ended. Events that have to stay are remembered,
-// so that they are what is looked at again, and not all that is old. A call that
-// finds little ends after 50,000 events, and says More though it did not reach
-// the Limit.
+// have many deliveries, and each call goes on where the one before it ended.
+// Events that have to stay are remembered, so that they are what is looked at
+// again, and not all that is old. A call that finds little ends after 50,000
+// events, and says More though it did not reach the Limit.
 func (s *Store) Purge(ctx context.Context, p store.PurgeParams) (store.Purged, error) {
 	if p.Limit < 1 {
 		return store.Purged{}, failed("purging", errors.New("the Limit must be at least 1"))

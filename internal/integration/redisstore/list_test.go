@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"context"
+	"crypto/rand"
 	"sync/atomic"
 	"testing"
 
@@ -14,7 +15,6 @@ import (
 
 // afterList calls do once, when a list was read.
 type afterList struct {
-	redis.Hook
 	do   func()
 	done atomic.Bool
 }
@@ -39,7 +39,8 @@ func (h *afterList) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 // again, by another tenant: the list shows neither.
 func TestListWhileRecreated(t *testing.T) {
 	client, other := standalone(t, servers.SharedRedis(t, "7.0").Addr()), standalone(t, servers.SharedRedis(t, "7.0").Addr())
-	s, same := open(t, client, redisstore.WithPrefix(t.Name())), open(t, other, redisstore.WithPrefix(t.Name()))
+	prefix := redisstore.WithPrefix("list" + rand.Text())
+	s, same := open(t, client, prefix), open(t, other, prefix)
 	create := func(s *redisstore.Store, tenant, id string) {
 		t.Helper()
 		if _, err := s.CreateEndpoint(t.Context(), store.Endpoint{ID: id, Tenant: tenant, Status: store.EndpointActive}); err != nil {
