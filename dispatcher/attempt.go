@@ -37,10 +37,14 @@ type job struct {
 // attempt makes one attempt and hands its outcome to the settler.
 func (r *run) attempt(j *job, s *egress.Sender) {
 	defer r.attempts.Done()
+	var undecided func() // what has been sent has no outcome yet
 	defer func() {
 		// Only a bug can bring us here with a panic: what hosts supply is guarded where
-		// it is called, though it may end the goroutine (runtime.Goexit). The lease runs
-		// out, and the delivery is tried again.
+		// it is called, though it may end the goroutine (runtime.Goexit). If nothing has
+		// been sent then, the lease runs out, and the delivery is tried again.
+		if undecided != nil {
+			undecided()
+		}
 		if !j.flight.ended {
 			r.e.lanes.finish(j.flight, landedUnsent, time.Now())
 		}
@@ -72,11 +76,16 @@ func (r *run) attempt(j *job, s *egress.Sender) {
 		r.settler.add(j, outcome{state: StatePending, reason: CodeInterrupted, attempt: a, free: true})
 		return
 	}
-	e.observers.attempted(r.ctx, *j.delivery, a)
+	e.observers.apart(1, func(one observers, _ int) { one.attempted(r.ctx, *j.delivery, a) })
+	decide := func(v Verdict) {
+		o := e.judge(t, j, result, v)
+		o.attempt = a
+		r.settler.add(j, o)
+	}
+	undecided = func() { decide(Classify(result)) }
 	v := e.callClassify(result)
-	o := e.judge(t, j, result, v)
-	o.attempt = a
-	r.settler.add(j, o)
+	decide(v)
+	undecided = nil
 	if v.Action == ActionDisable {
 		e.disableGone(r.ctx, j.endpoint)
 	}
@@ -324,6 +333,6 @@ func (e *Engine) disableGone(ctx context.Context, tried *store.Endpoint) {
 	if err != nil {
 		// The next delivery gets the same answer and tries this again.
 		e.cfg.logger.ErrorContext(ctx, "endpoint that is gone could not be disabled", "endpoint", tried.ID, "error", err)
-		e.observers.storeFailed(ctx, "disable", err)
+		e.observers.apart(1, func(one observers, _ int) { one.storeFailed(ctx, "disable", err) })
 	}
 }

@@ -149,6 +149,54 @@ func TestGoroutinesThatHostsEnd(t *testing.T) {
 	})
 }
 
+// Nor does it end settling, claiming or the other calls, and what was sent keeps its
+// outcome, so that it is not sent again.
+func TestGoroutinesThatObserversEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls, failing atomic.Int64
+		ends := func(context.Context, dispatcher.Delivery) { calls.Add(1); runtime.Goexit() }
+		s := &faultStore{Store: memstore.New(), fail: func(string) fault {
+			if failing.Load() > 0 {
+				return faultBefore
+			}
+			return faultNone
+		}}
+		rc := &receiver{}
+		e := newEngine(t, s, rc, dispatcher.WithConcurrency(1),
+			dispatcher.WithClassifier(func(dispatcher.Result) dispatcher.Verdict { runtime.Goexit(); return dispatcher.Verdict{} }),
+			dispatcher.WithObserver(dispatcher.Observer{
+				Attempted:   func(context.Context, dispatcher.Delivery, dispatcher.Attempt) { calls.Add(1); runtime.Goexit() },
+				Delivered:   ends,
+				StoreFailed: func(context.Context, string, error) { calls.Add(1); runtime.Goexit() },
+			}),
+			dispatcher.WithObserver(dispatcher.Observer{Delivered: ends}))
+		defer start(t, e)()
+		register(t, e, dispatcher.EndpointConfig{})
+		var deliveries []string
+		for range 3 {
+			deliveries = append(deliveries, publish(t, e, dispatcher.Event{}).Deliveries[0].ID)
+		}
+		elapse(time.Second)
+		if n := calls.Load(); n != 9 {
+			t.Errorf("%d calls, want Attempted and two of Delivered for each of three", n)
+		}
+		failing.Store(1)
+		elapse(time.Minute)
+		failing.Store(0)
+		elapse(time.Minute)
+		deliveries = append(deliveries, publish(t, e, dispatcher.Event{}).Deliveries[0].ID)
+		elapse(time.Hour)
+		for _, id := range deliveries {
+			if d := delivery(t, e, id); d.State != dispatcher.StateDelivered || d.Attempts != 1 || d.Expiries != 0 {
+				t.Errorf("%+v", d)
+			}
+		}
+		if n := len(rc.log()); n != len(deliveries) {
+			t.Errorf("%d requests for %d deliveries", n, len(deliveries))
+		}
+	})
+}
+
 type panickingPolicy struct{}
 
 func (panickingPolicy) Delay(int, uint64) (time.Duration, bool) { panic("policy") }

@@ -10,8 +10,10 @@ import (
 
 // Observer is told what happens. Every field is optional. Calls come from the
 // engine's own goroutines, several at once: they must be quick and safe for
-// concurrent use. A panic is contained and logged. What they are given is
-// shared and must not be changed.
+// concurrent use. A panic is contained and logged, and so is a callback that ends
+// its goroutine ([runtime.Goexit], as testing's FailNow does), unless it was called
+// in a host's call, such as Publish. What they are given is shared and must not be
+// changed.
 type Observer struct {
 	// Published: an event was stored with these deliveries. In a transaction of
 	// the host, which may still be rolled back.
@@ -73,6 +75,31 @@ func (o observers) guard(name string, ob *Observer, call func(*Observer)) {
 		}
 	}()
 	call(ob)
+}
+
+// apart makes n calls to each observer, one after another, on a goroutine that is not
+// one of the engine's loops: if a callback ends it, the next call is made on another.
+func (o observers) apart(n int, call func(one observers, i int)) {
+	all := n * len(o.list)
+	for made := 0; made < all; {
+		ended := make(chan struct{})
+		go func() {
+			returned := false
+			defer close(ended)
+			defer func() {
+				if !returned {
+					o.log.Error("observer ended its goroutine")
+				}
+			}()
+			for made < all {
+				i, k := made/len(o.list), made%len(o.list)
+				made++
+				call(observers{o.list[k : k+1], o.log}, i)
+			}
+			returned = true
+		}()
+		<-ended
+	}
 }
 
 func (o observers) published(ctx context.Context, e store.Event, refs []DeliveryRef) {

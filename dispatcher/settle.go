@@ -281,22 +281,25 @@ func (s *settler) stored(ctx context.Context, batch []*unsaved, lost []string) {
 	s.mu.Unlock()
 
 	now := time.Now()
-	observed := len(s.e.observers.list) > 0
+	isLost := func(u *unsaved) bool { return lostIDs[u.delivery.ID] && !u.done }
 	for _, u := range batch {
 		switch {
 		case u == nil:
-		case lostIDs[u.delivery.ID] && !u.done:
+		case isLost(u):
 			s.e.cfg.logger.WarnContext(ctx, "outcome lost", "delivery", u.delivery.ID, "state", u.state.String())
-			s.e.observers.outcomeLost(ctx, *u.delivery)
-		default:
-			if u.state == StatePending {
-				s.e.lanes.wake(u.delivery.EndpointID, now.Add(u.delay))
-			}
-			if observed {
-				s.e.observers.settled(ctx, u.after(now))
-			}
+		case u.state == StatePending:
+			s.e.lanes.wake(u.delivery.EndpointID, now.Add(u.delay))
 		}
 	}
+	s.e.observers.apart(len(batch), func(one observers, i int) {
+		switch u := batch[i]; {
+		case u == nil:
+		case isLost(u):
+			one.outcomeLost(ctx, *u.delivery)
+		default:
+			one.settled(ctx, u.after(now))
+		}
+	})
 }
 
 // after is the delivery as it stands in the store now.
