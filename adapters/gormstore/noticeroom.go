@@ -28,23 +28,27 @@ type noticeRoom struct {
 // the deliveries by polling.
 func (r *noticeRoom) left(ctx context.Context, c conn) bool {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := time.Now()
+	now, before := time.Now(), !r.full
 	if now.Sub(r.asked) < roomEvery {
-		return !r.full
+		r.mu.Unlock()
+		return before
 	}
 	r.asked = now
-	var used float64
+	r.mu.Unlock()
+	var used float64 // nobody waits for the answer but who asks
 	if err := c.one(ctx, "SELECT pg_notification_queue_usage()", nil, &used); err != nil {
-		return !r.full
+		return before
 	}
-	if full := used > roomMost; full != r.full {
-		r.full = full
-		if full {
-			c.s.cfg.logger.WarnContext(ctx, "gormstore: other processes are woken no more, because the server's queue of notices fills: a session that listens does not read, or is in a transaction", "used", used)
-		} else {
-			c.s.cfg.logger.InfoContext(ctx, "gormstore: other processes are woken again", "used", used)
-		}
+	full := used > roomMost
+	r.mu.Lock()
+	changed := full != r.full
+	r.full = full
+	r.mu.Unlock()
+	switch {
+	case changed && full:
+		c.s.cfg.logger.WarnContext(ctx, "gormstore: other processes are woken no more, because the server's queue of notices fills: a session that listens does not read, or is in a transaction", "used", used)
+	case changed:
+		c.s.cfg.logger.InfoContext(ctx, "gormstore: other processes are woken again", "used", used)
 	}
-	return !r.full
+	return !full
 }
