@@ -13,15 +13,18 @@ import (
 )
 
 // bareQueue is the least that a queue in Postgres has to do, so that one can see
-// what is possible: it leases a row before it posts it, and marks it after. Nobody
-// could use it: it tries nothing again, keeps no record, has no fence and no index
-// but the primary key, and its one process knows where it stopped reading, so that
-// it would miss what commits late: it is for scenarios that publish first. Its
-// requests are as many as the base's, which was not tuned.
+// what is possible: it keeps a body once for each event and a narrow row for each
+// delivery, leases the row before it posts, and marks it after. Nobody could use it:
+// it finds no event by its id, tries nothing again, keeps no record, has no fence and
+// no index but the primary keys, and its one process knows where it stopped reading,
+// so that it would miss what commits late: it is for scenarios that publish first.
+// Its requests are as many as the base's, which was not tuned.
 type bareQueue struct {
 	setupInfo setup
 	pool      *pgxpool.Pool
 	poster    *poster
+	// events numbers them: only this process publishes.
+	events atomic.Int64
 	// done are the jobs that were posted.
 	done              chan int64
 	delivered, failed atomic.Int64
@@ -33,12 +36,15 @@ type bareQueue struct {
 const bareBatch = 256
 
 const (
-	bareTable = `CREATE TABLE bare (
-	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, endpoint integer NOT NULL, body bytea NOT NULL,
+	bareTables = `CREATE TABLE bare_events (id bigint PRIMARY KEY, body bytea NOT NULL);
+CREATE TABLE bare (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, event bigint NOT NULL, endpoint integer NOT NULL,
 	leased_until timestamptz, done boolean NOT NULL DEFAULT false) WITH (fillfactor = 50)`
-	bareClaim = `UPDATE bare SET leased_until = now() + interval '1 minute' WHERE id = ANY (ARRAY(
-	SELECT id FROM bare WHERE id > $1 AND NOT done AND (leased_until IS NULL OR leased_until < now()) ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED))
-	RETURNING id, endpoint, body`
+	bareClaim = `WITH c AS (
+	UPDATE bare SET leased_until = now() + interval '1 minute' WHERE id = ANY (ARRAY(
+		SELECT id FROM bare WHERE id > $1 AND NOT done AND (leased_until IS NULL OR leased_until < now()) ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED))
+	RETURNING id, event, endpoint)
+SELECT c.id, c.endpoint, e.body FROM c JOIN bare_events e ON e.id = c.event`
 	bareSettle = `UPDATE bare SET done = true WHERE id = ANY ($1)`
 )
 
@@ -53,7 +59,7 @@ func (q *bareQueue) setup(ctx context.Context, s setup) ([][]byte, error) {
 		return nil, err
 	}
 	q.poster = newPoster(s, s.InFlight)
-	_, err := q.pool.Exec(ctx, bareTable)
+	_, err := q.pool.Exec(ctx, bareTables)
 	return q.poster.keys, err
 }
 
@@ -68,17 +74,22 @@ func (q *bareQueue) publish(ctx context.Context, e event) error {
 }
 
 func (q *bareQueue) publishBatch(ctx context.Context, events []event) error {
-	var rows [][]any
+	var bodies, jobs [][]any
 	for _, e := range events {
 		endpoints, err := targets(e.Type, q.setupInfo.Endpoints)
 		if err != nil {
 			return err
 		}
+		id := q.events.Add(1)
+		bodies = append(bodies, []any{id, e.Payload})
 		for _, n := range endpoints {
-			rows = append(rows, []any{n, e.Payload})
+			jobs = append(jobs, []any{id, n})
 		}
 	}
-	_, err := q.pool.CopyFrom(ctx, pgx.Identifier{"bare"}, []string{"endpoint", "body"}, pgx.CopyFromRows(rows))
+	if _, err := q.pool.CopyFrom(ctx, pgx.Identifier{"bare_events"}, []string{"id", "body"}, pgx.CopyFromRows(bodies)); err != nil {
+		return err
+	}
+	_, err := q.pool.CopyFrom(ctx, pgx.Identifier{"bare"}, []string{"event", "endpoint"}, pgx.CopyFromRows(jobs))
 	return err
 }
 
