@@ -25,6 +25,8 @@ type job struct {
 	// record is that of the attempt; it is here because jobs are made many at
 	// a time.
 	record store.Attempt
+	// signing is the context of its signature, here for the same reason.
+	signing limited
 	// ends is when the lease runs out, at the latest, by this process's clock.
 	ends time.Time
 	// suspect: the delivery is tried alone (see CrashPolicy).
@@ -66,7 +68,7 @@ func (r *run) attempt(j *job, s *egress.Sender) {
 		// no fault of the receiver, and no retry is used up.
 		e.cfg.logger.ErrorContext(r.ctx, "endpoint cannot be opened", "endpoint", j.endpoint.ID, "error", err)
 		e.lanes.finish(j.flight, landedUnsent, time.Now())
-		r.settler.add(j, outcome{state: StatePending, delay: keyringDelay, reason: CodeUnsendable})
+		r.settler.add(j, outcome{state: StatePending, delay: keyDelay, reason: CodeUnsendable})
 		return
 	}
 	a, result, how := e.send(r.ctx, s, t, j)
@@ -74,6 +76,13 @@ func (r *run) attempt(j *job, s *egress.Sender) {
 	e.lanes.finish(j.flight, how, time.Now())
 	if result.Code == CodeInterrupted {
 		r.settler.add(j, outcome{state: StatePending, reason: CodeInterrupted, attempt: a, free: true})
+		return
+	}
+	var away unsignedError
+	if result.Code == CodeUnsendable && errors.As(result.Err, &away) {
+		// As above: nothing was tried.
+		e.cfg.logger.ErrorContext(r.ctx, "request cannot be signed", "delivery", j.delivery.ID, "endpoint", j.endpoint.ID, "error", away)
+		r.settler.add(j, outcome{state: StatePending, delay: keyDelay, reason: CodeUnsendable})
 		return
 	}
 	e.observers.apart(1, func(one observers, _ int) { one.attempted(r.ctx, *j.delivery, a) })
@@ -91,9 +100,6 @@ func (r *run) attempt(j *job, s *egress.Sender) {
 	}
 }
 
-// keyringDelay is how long a delivery rests whose endpoint cannot be opened.
-const keyringDelay = 30 * time.Second
-
 var errLate = errors.New("dispatcher: the lease ran out before the request was signed")
 
 // send signs and posts, and returns the record of it.
@@ -104,7 +110,7 @@ func (e *Engine) send(ctx context.Context, s *egress.Sender, t *target, j *job) 
 	result := Result{Try: j.delivery.Tries + 1}
 	hooks, ctx, added := e.before(ctx, j, t)
 	defer func() { hooks.after(a) }()
-	h, record, err := e.header(ctx, s, t, j.event, added, now)
+	h, record, err := e.header(ctx, s, t, j, added, now)
 	if err != nil {
 		a.Code, a.Error = CodeUnsendable, egress.Text(err.Error(), 512)
 		if ctx.Err() != nil {
@@ -177,10 +183,11 @@ func ended(caller, ctx context.Context) Code {
 // header builds the header of an attempt, and the record of it, in which the
 // endpoint's own values are redacted. Net/http may still read the header of the
 // attempt before, which the Sender knows.
-func (e *Engine) header(ctx context.Context, s *egress.Sender, t *target, ev *store.Event, added []store.Header, now time.Time) (h http.Header, record []store.Header, err error) {
+func (e *Engine) header(ctx context.Context, s *egress.Sender, t *target, j *job, added []store.Header, now time.Time) (h http.Header, record []store.Header, err error) {
 	if t.err != nil {
 		return nil, nil, t.err
 	}
+	ev := j.event
 	n := 1 + len(t.custom) + len(ev.Header) + len(added)
 	h = s.Header(n + len(e.reserved))
 	record = make([]store.Header, 0, n+len(e.reserved))
@@ -210,15 +217,18 @@ func (e *Engine) header(ctx context.Context, s *egress.Sender, t *target, ev *st
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("dispatcher: signer panicked: %v", p)
+			err = unsignedError{fmt.Errorf("dispatcher: signer panicked: %v", p)}
 		}
 	}()
 	var retiring []signer.Secret
 	if len(t.retiring) > 0 {
 		retiring = t.signing(now)
 	}
-	if err := e.cfg.signer.Sign(ctx, h, signer.Message{ID: ev.ID, Time: now, Body: ev.Body}, t.active, retiring); err != nil {
-		return nil, nil, err
+	signing := &j.signing
+	signing.Context, signing.at = ctx, time.Now().Add(e.keyTimeout())
+	defer signing.end()
+	if err := e.cfg.signer.Sign(signing, h, signer.Message{ID: ev.ID, Time: now, Body: ev.Body}, t.active, retiring); err != nil {
+		return nil, nil, unsigned(err)
 	}
 	for _, name := range e.reserved {
 		if v := h[name]; len(v) > 0 {

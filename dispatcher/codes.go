@@ -32,7 +32,8 @@ const (
 	// The attempt was cut off by the sender's shutdown; its outcome is not
 	// known.
 	CodeInterrupted Code = "interrupted"
-	// The request could not be built or signed.
+	// The request could not be built or signed. A delivery that is pending for
+	// this reason waits for a key that does not answer.
 	CodeUnsendable Code = "unsendable"
 	// The delivery's leases expired several times in a row, so that it may be
 	// what ends the process: it rests, or is tried alone (see [CrashPolicy]). The

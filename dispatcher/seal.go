@@ -12,9 +12,10 @@ import (
 )
 
 // Keyring seals secrets before a store sees them, and opens them again. It must
-// be safe for concurrent use. data is authenticated but not part of the result:
-// what was sealed for one tenant, endpoint and version does not open for
-// another.
+// be safe for concurrent use, and give up when ctx ends. data is authenticated but
+// not part of the result: what was sealed for one tenant, endpoint and version does
+// not open for another. While Open fails, the deliveries that need it wait, and use
+// up no retry.
 type Keyring interface {
 	Seal(ctx context.Context, plaintext, data []byte) ([]byte, error)
 	Open(ctx context.Context, sealed, data []byte) ([]byte, error)

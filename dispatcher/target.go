@@ -81,7 +81,9 @@ func (e *Engine) target(ctx context.Context, ep *store.Endpoint) (*target, error
 	if t != nil && t.revision == ep.Revision {
 		return t, nil
 	}
-	t, err := e.makeTarget(ctx, ep)
+	opening, cancel := context.WithTimeout(ctx, e.keyTimeout())
+	t, err := e.makeTarget(opening, ep)
+	cancel()
 	if err != nil {
 		return nil, err
 	}

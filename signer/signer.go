@@ -40,9 +40,11 @@ type Signer interface {
 	// away from such a secret has to help at once.
 	//
 	// ctx bounds signing where the key is remote. On an error h may hold some
-	// of the headers already, and the request must not be sent. Sign keeps
-	// neither h nor m.Body and does not change m.Body. Errors never contain a
-	// secret.
+	// of the headers already, and the request must not be sent. A [*FieldError],
+	// or an error that wraps [ErrNoSecret], says that these arguments can never be
+	// signed; any other one is taken for a passing fault, and the sender tries
+	// again. Sign keeps neither h nor m.Body and does not change m.Body. Errors
+	// never contain a secret.
 	Sign(ctx context.Context, h http.Header, m Message, active, retiring []Secret) error
 	// MultiSecret reports whether one request can carry the signatures of
 	// several secrets. If not, a secret cannot be rotated with a grace period
