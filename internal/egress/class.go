@@ -29,7 +29,7 @@ const (
 	ClassTimeout Class = "timeout"
 	// ClassCanceled: the caller's context ended. It says nothing of the receiver.
 	ClassCanceled Class = "canceled"
-	// ClassBlocked: the guard refused the address (ErrBlocked).
+	// ClassBlocked: the guard refused the address, or each of several (ErrBlocked).
 	ClassBlocked Class = "blocked"
 	// ClassDNS: the name could not be resolved.
 	ClassDNS Class = "dns"

@@ -181,3 +181,29 @@ func TestDialPicksAllowed(t *testing.T) {
 		t.Errorf("got status %d from %s, error %v", res.Status, res.RemoteAddr, res.Err)
 	}
 }
+
+// A name is blocked if none of its addresses is allowed. If one is and does not
+// answer now, that is what has failed, whatever the order of the addresses.
+func TestDialAllowedFails(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	ln.Close()
+	blocked, allowed := netip.MustParseAddr("127.0.0.9"), netip.MustParseAddr("127.0.0.1")
+	for _, tt := range []struct {
+		addrs []netip.Addr
+		class Class
+	}{
+		{[]netip.Addr{allowed, blocked}, ClassConnect},
+		{[]netip.Addr{blocked, allowed}, ClassConnect},
+		{[]netip.Addr{blocked, blocked}, ClassBlocked},
+	} {
+		resolver := fakeDNS(t, func(string) ([]netip.Addr, bool) { return tt.addrs, true })
+		res := post(t, localTransport(t, Options{Resolver: resolver}), "http://two.example.com:"+port+"/", Limits{})
+		if res.Class != tt.class || errors.Is(res.Err, ErrBlocked) != (tt.class == ClassBlocked) {
+			t.Errorf("%v: class %q (%v), want %q", tt.addrs, res.Class, res.Err, tt.class)
+		}
+	}
+}

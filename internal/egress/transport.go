@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -145,5 +147,45 @@ func (d *dialer) DialContext(ctx context.Context, network, address string) (net.
 		// most attempts find an open connection.
 		ctx = httptrace.WithClientTrace(ctx, a.dialHooks())
 	}
-	return d.net.DialContext(ctx, network, address)
+	var failed failure
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{ConnectDone: failed.note})
+	c, err := d.net.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, failed.of(err)
+	}
+	return c, nil
+}
+
+// failure is why an address could not be connected to that the guard had agreed
+// to. A name may have several addresses, two of which are tried at a time, and
+// net.Dialer returns the error of the first.
+type failure struct {
+	mu  sync.Mutex
+	err error
+}
+
+// note is a hook.
+func (f *failure) note(_, _ string, err error) {
+	if err == nil || errors.Is(err, ErrBlocked) {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+// of returns the error of a dial: ErrBlocked means that no address is allowed,
+// and not that the first is not.
+func (f *failure) of(err error) error {
+	if !errors.Is(err, ErrBlocked) {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return f.err
+	}
+	return err
 }
