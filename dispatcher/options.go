@@ -151,7 +151,9 @@ func WithPlainHTTP() Option { return func(c *config) { c.plainHTTP = true } }
 
 // WithPrivateAddresses lets requests reach addresses that are not public: the
 // prefixes given, or, with none, loopback and the private networks (RFC 1918,
-// RFC 4193). Everything else that is not globally reachable stays refused.
+// RFC 4193). Everything else that is not globally reachable stays refused, as do
+// the metadata services of clouds that lie inside these or have a public address,
+// unless a prefix given here holds them.
 func WithPrivateAddresses(prefixes ...netip.Prefix) Option {
 	return func(c *config) {
 		c.allowPrivate = c.allowPrivate || len(prefixes) == 0

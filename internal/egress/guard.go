@@ -29,18 +29,24 @@ var privatePrefixes = []netip.Prefix{
 	netip.MustParsePrefix("fc00::/7"),
 }
 
-// metadataAddrs are instance metadata services (AWS, Google Cloud) that lie
-// inside fc00::/7 and so inside privatePrefixes. They hand out credentials to
-// whoever asks, and stay closed unless a host names them in AllowedPrefixes.
-var metadataAddrs = []netip.Addr{
-	netip.MustParseAddr("fd00:ec2::254"),
-	netip.MustParseAddr("fd20:ce::254"),
+// metadataPrefixes are services that clouds offer to each of their machines and
+// that hand out credentials to whoever asks. Most are link-local; these lie among
+// public addresses or inside fc00::/7, and so inside privatePrefixes. They stay
+// closed unless a host names them in AllowedPrefixes.
+var metadataPrefixes = []netip.Prefix{
+	netip.MustParsePrefix("168.63.129.16/32"),       // Azure (WireServer)
+	netip.MustParsePrefix("fd00:ec2::/32"),          // AWS (instance metadata, EKS Pod Identity)
+	netip.MustParsePrefix("fd20:ce::254/128"),       // Google Cloud
+	netip.MustParsePrefix("fd00:c1::a9fe:a9fe/128"), // Oracle Cloud
+	netip.MustParsePrefix("fd00:a9fe:a9fe::1/128"),  // Akamai
+	netip.MustParsePrefix("fd00:100::100:200/128"),  // Alibaba Cloud
+	netip.MustParsePrefix("fd00:42::42/128"),        // Scaleway
 }
 
 // A Guard decides which addresses may be connected to. By default these are the
 // globally reachable ones: everything in IANA's special-purpose registries for
-// IPv4 and IPv6 is refused, and all IPv6 outside 2000::/3. Every port is
-// allowed. A Guard is immutable and safe for concurrent use.
+// IPv4 and IPv6 is refused, and all IPv6 outside 2000::/3, and metadata services.
+// Every port is allowed. A Guard is immutable and safe for concurrent use.
 type Guard struct {
 	inner    *ssrf.Guardian
 	explicit []netip.Prefix // AllowedPrefixes, normalised
@@ -83,7 +89,7 @@ func (g *Guard) CheckAddr(addr netip.Addr) error {
 	if !addr.IsValid() {
 		return fmt.Errorf("%w: no address", ErrBlocked)
 	}
-	if slices.Contains(metadataAddrs, addr) && !g.listed(addr) {
+	if contains(metadataPrefixes, addr) && !contains(g.explicit, addr) {
 		return fmt.Errorf("%w: %s is an instance metadata service", ErrBlocked, addr)
 	}
 	if err := g.inner.SafeAddr(addr); err != nil {
@@ -130,8 +136,8 @@ func (g *Guard) control(network, address string, c syscall.RawConn) error {
 	return g.CheckAddr(ap.Addr())
 }
 
-func (g *Guard) listed(addr netip.Addr) bool {
-	return slices.ContainsFunc(g.explicit, func(p netip.Prefix) bool { return p.Contains(addr) })
+func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // endsInNumber reports whether the last label of host is a number, as in

@@ -36,15 +36,19 @@ func TestGuardCheckAddr(t *testing.T) {
 
 		{"AllowPrivate opens private and loopback", private, true, []string{"127.0.0.1", "::1", "10.1.2.3", "172.16.0.1", "192.168.0.1", "fd00::1", "::ffff:127.0.0.1", "1.1.1.1"}},
 		{"AllowPrivate leaves the rest", private, false, []string{"169.254.169.254", "fe80::1", "100.64.0.1", "0.0.0.0", "::", "224.0.0.1", "64:ff9b::7f00:1", "fe80::1%lo"}},
-		{"AllowPrivate leaves metadata services", private, false, []string{"fd00:ec2::254", "fd20:ce::254"}},
+		{"metadata among public addresses", zero, false, []string{"168.63.129.16", "::ffff:168.63.129.16"}},
+		{"AllowPrivate leaves metadata services", private, false, []string{
+			"168.63.129.16", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:c1::a9fe:a9fe",
+			"fd00:a9fe:a9fe::1", "fd00:100::100:200", "fd00:42::42",
+		}},
 
-		{"AllowedPrefixes opens what it names", Options{AllowedPrefixes: prefixes("10.20.0.0/16", "fd00:ec2::/32", "169.254.169.254/32")}, true,
-			[]string{"10.20.3.4", "::ffff:10.20.3.4", "fd00:ec2::254", "169.254.169.254"}},
+		{"AllowedPrefixes opens what it names", Options{AllowedPrefixes: prefixes("10.20.0.0/16", "fd00:ec2::/32", "169.254.169.254/32", "168.63.129.16/32")}, true,
+			[]string{"10.20.3.4", "::ffff:10.20.3.4", "fd00:ec2::254", "169.254.169.254", "168.63.129.16"}},
 		{"AllowedPrefixes opens nothing else", Options{AllowedPrefixes: prefixes("10.20.0.0/16")}, false, []string{"10.21.0.1", "127.0.0.1", "::1"}},
 		{"a mapped prefix means the IPv4 one", Options{AllowedPrefixes: prefixes("::ffff:10.0.0.0/104")}, true, []string{"10.9.9.9"}},
 		{"an invalid prefix opens nothing", Options{AllowedPrefixes: []netip.Prefix{{}}}, false, []string{"10.0.0.1", "::1"}},
 		{"NAT64 allowed, public inside", Options{AllowedPrefixes: prefixes("64:ff9b::/96")}, true, []string{"64:ff9b::101:101"}},
-		{"NAT64 allowed, private inside", Options{AllowedPrefixes: prefixes("64:ff9b::/96")}, false, []string{"64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe"}},
+		{"NAT64 allowed, private inside", Options{AllowedPrefixes: prefixes("64:ff9b::/96")}, false, []string{"64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b::a83f:8110"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
