@@ -193,6 +193,9 @@ func (e *Engine) header(ctx context.Context, s *egress.Sender, t *target, j *job
 	record = make([]store.Header, 0, n+len(e.reserved))
 	values := make([]string, 0, n)
 	set := func(f store.Header, shown string) {
+		if len(f.Name) == len(userAgent) && strings.EqualFold(f.Name, userAgent) {
+			f.Name = userAgent
+		}
 		values = append(values, f.Value)
 		if more := h[f.Name]; more == nil {
 			h[f.Name] = values[len(values)-1 : len(values) : len(values)]
@@ -237,6 +240,9 @@ func (e *Engine) header(ctx context.Context, s *egress.Sender, t *target, j *job
 	}
 	return h, record, nil
 }
+
+// userAgent is the spelling in which net/http finds that it need not add its own.
+const userAgent = "User-Agent"
 
 // names tells whether a field of that name is among the fields.
 func names(fields []store.Header, name string) bool {

@@ -177,6 +177,47 @@ func TestFieldsOfSeveralLines(t *testing.T) {
 	})
 }
 
+// written is a transport that keeps what net/http writes of a request.
+type written struct{ bytes.Buffer }
+
+func (w *written) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.Write(w); err != nil {
+		return nil, err
+	}
+	return respond(200), nil
+}
+
+// Net/http adds a User-Agent of its own unless it finds one in that spelling.
+func TestUserAgentOfAnySpelling(t *testing.T) {
+	own := dispatcher.WithEnvelope(fixedEnvelope{Body: []byte("x"), ContentType: "text/plain",
+		Header: []dispatcher.Header{{Name: "user-agent", Value: "own"}}})
+	hook := dispatcher.WithSendHook(dispatcher.SendHook{Before: func(ctx context.Context, o *dispatcher.Outgoing) context.Context {
+		o.Header["USER-AGENT"] = []string{"own"}
+		return ctx
+	}})
+	for name, opt := range map[string]dispatcher.Option{"envelope": own, "hook": hook} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &written{}
+				e := newEngine(t, memstore.New(), w, opt)
+				defer start(t, e)()
+				register(t, e, dispatcher.EndpointConfig{Headers: map[string]string{"User-agent": "the endpoint's"}})
+				publish(t, e, dispatcher.Event{})
+				elapse(time.Second)
+				var agents []string
+				for line := range strings.Lines(w.String()) {
+					if strings.HasPrefix(strings.ToLower(line), "user-agent:") {
+						agents = append(agents, line)
+					}
+				}
+				if len(agents) != 1 || !strings.Contains(agents[0], "own") {
+					t.Errorf("sent: %q", agents)
+				}
+			})
+		})
+	}
+}
+
 func TestEnvelopeHeadersAreChecked(t *testing.T) {
 	for name, enc := range map[string]dispatcher.Encoded{
 		"envelope.header[0]":   {Body: []byte("x"), ContentType: "text/plain", Header: []dispatcher.Header{{Name: "Idempotency-Key", Value: "1"}}},

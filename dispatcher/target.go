@@ -110,10 +110,10 @@ func (e *Engine) makeTarget(ctx context.Context, ep *store.Endpoint) (*target, e
 		key := http.CanonicalHeaderKey(name)
 		t.custom = append(t.custom, store.Header{Name: key, Value: headers[name]})
 		t.recorded = append(t.recorded, store.Header{Name: key, Value: redacted})
-		ownAgent = ownAgent || key == "User-Agent"
+		ownAgent = ownAgent || key == userAgent
 	}
 	if !ownAgent {
-		agent := store.Header{Name: "User-Agent", Value: e.cfg.userAgent}
+		agent := store.Header{Name: userAgent, Value: e.cfg.userAgent}
 		t.custom, t.recorded = append(t.custom, agent), append(t.recorded, agent)
 	}
 	for _, s := range ep.Secrets {
