@@ -155,6 +155,7 @@ func (e *Engine) send(ctx context.Context, s *egress.Sender, t *target, j *job) 
 	if res.Err != nil {
 		a.Error = res.Err.Error()
 	}
+	t.echoes.redact(a, e.cfg.maxResponseBody)
 	if res.RetryAfter != "" {
 		if d, ok := egress.RetryAfter(res.RetryAfter, time.Now()); ok {
 			result.RetryAfter = min(d, e.cfg.maxRetryAfter)

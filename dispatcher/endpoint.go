@@ -32,7 +32,8 @@ type EndpointConfig struct {
 	Description string
 	// Headers are sent with every attempt, up to 50 of at most 4096 bytes. They may
 	// hold credentials: they are sealed like secrets and their values are never
-	// shown again. Refused are the names that HTTP itself takes care of,
+	// shown again; where an answer repeats one of 8 bytes and more, it is recorded
+	// without it. Refused are the names that HTTP itself takes care of,
 	// Content-Type and Content-Encoding, Idempotency-Key and X-Idempotency-Key,
 	// those that begin with Proxy- or Webhook-, and those of the signature.
 	Headers map[string]string

@@ -29,6 +29,7 @@ type target struct {
 	// same as they are recorded, without the endpoint's values.
 	custom   []store.Header
 	recorded []store.Header
+	echoes   echoes
 	retry    RetryPolicy
 	remote   remoteText
 	// err says why nothing can be sent; it holds until the endpoint changes.
@@ -59,9 +60,6 @@ func (r *remoteText) text(a netip.AddrPort) string {
 	r.last.Store(now)
 	return now.shown
 }
-
-// redacted stands for the value of a custom header, which may be a credential.
-const redacted = "[redacted]"
 
 // targetCacheSize bounds the cache; past it, it starts afresh.
 const targetCacheSize = 10_000
@@ -112,6 +110,7 @@ func (e *Engine) makeTarget(ctx context.Context, ep *store.Endpoint) (*target, e
 		t.recorded = append(t.recorded, store.Header{Name: key, Value: redacted})
 		ownAgent = ownAgent || key == userAgent
 	}
+	t.echoes = newEchoes(t.custom)
 	if !ownAgent {
 		agent := store.Header{Name: userAgent, Value: e.cfg.userAgent}
 		t.custom, t.recorded = append(t.custom, agent), append(t.recorded, agent)

@@ -1,0 +1,90 @@
+package dispatcher
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/postrider/postrider/internal/egress"
+	"github.com/postrider/postrider/store"
+)
+
+// redacted stands for the value of a custom header, which may be a credential.
+const redacted = "[redacted]"
+
+// minEcho is the length from which on a value is looked for in answers. Shorter
+// ones are words of any text.
+const minEcho = 8
+
+// echoes are the values of an endpoint's own headers as an answer may repeat them:
+// error pages and receivers that somebody is testing print the request. They are
+// sealed in the store, and must not be recorded beside it.
+type echoes []string // the longest first
+
+// newEchoes returns what to look for if these fields are sent.
+func newEchoes(custom []store.Header) (e echoes) {
+	for _, f := range custom {
+		if isPreference(f.Name) {
+			continue
+		}
+		forms := []string{f.Value}
+		if _, token, ok := strings.Cut(f.Value, " "); ok { // a scheme and a token, mostly
+			forms = append(forms, token)
+		}
+		for _, v := range forms {
+			e = append(e, v, escapeEcho.Replace(v), escapeSlashes.Replace(v))
+		}
+	}
+	slices.SortFunc(e, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	e = slices.Compact(e)
+	return slices.DeleteFunc(e, func(v string) bool { return len(v) < minEcho })
+}
+
+// In JSON a value is escaped, by some (PHP) with its slashes.
+var (
+	escapeEcho    = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\t", `\t`)
+	escapeSlashes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\t", `\t`, "/", `\/`)
+)
+
+// isPreference reports whether a field says what its sender is or would like: its
+// value is no credential, and stands in many answers.
+func isPreference(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasPrefix(name, "accept") || name == "user-agent" || name == "cache-control" || name == "origin"
+}
+
+// redact takes the values out of what is recorded of an answer. limit bounds its
+// body, in bytes.
+func (e echoes) redact(a *store.Attempt, limit int) {
+	if len(e) == 0 {
+		return
+	}
+	body := e.replace(a.ResponseBody)
+	limit = max(limit, len(a.ResponseBody))
+	a.ResponseBody, a.Truncated = egress.Bytes(body, limit), a.Truncated || len(body) > limit
+	for i := range a.ResponseHeader {
+		if f := &a.ResponseHeader[i]; len(f.Value) >= minEcho {
+			f.Value = string(e.replace([]byte(f.Value)))
+		}
+	}
+	a.Error = string(e.replace([]byte(a.Error)))
+}
+
+// replace returns b without the values, and without the beginning of one at its
+// end, where it may have been cut. It does not change b.
+func (e echoes) replace(b []byte) []byte {
+	for _, v := range e {
+		if bytes.Contains(b, []byte(v)) {
+			b = bytes.ReplaceAll(b, []byte(v), []byte(redacted))
+		}
+	}
+	for _, v := range e {
+		for n := min(len(v), len(b)); n >= minEcho; n-- {
+			if bytes.HasSuffix(b, []byte(v[:n])) {
+				return append(b[:len(b)-n:len(b)-n], redacted...)
+			}
+		}
+	}
+	return b
+}
