@@ -18,7 +18,8 @@ import (
 // MultiSecret), the new secret signs at once and the old one signs beside it
 // until Grace has passed, so that receivers can change over in between. If it
 // cannot, the new secret is only prepared: hand it to the receiver, let it
-// accept both, and then call SwitchSecret.
+// accept both, and then call SwitchSecret. A prepared secret gives way to the
+// next one, prepared or not.
 type Rotation struct {
 	// Secret is used instead of a generated one if it is set.
 	Secret signer.Secret
@@ -56,14 +57,11 @@ func (t *tenant) RotateSecret(ctx context.Context, id string, r Rotation) (signe
 	prepare := r.Prepare || r.Grace != NoGrace && !e.cfg.signer.MultiSecret()
 	err := t.changeSecrets(ctx, id, func(ep *store.Endpoint) error {
 		phase, version := SecretActive, nextVersion(ep)
+		ep.Secrets = slices.DeleteFunc(ep.Secrets, func(s store.SealedSecret) bool { return s.Phase == SecretPrepared })
 		if prepare {
 			phase = SecretPrepared
-			// A newer prepared secret takes the place of an older one.
-			ep.Secrets = slices.DeleteFunc(ep.Secrets, func(s store.SealedSecret) bool { return s.Phase == SecretPrepared })
-		} else {
-			if err := retire(ep, r.Grace); err != nil {
-				return err
-			}
+		} else if err := retire(ep, r.Grace); err != nil {
+			return err
 		}
 		sealed, err := e.sealSecret(ctx, ep, secret, phase, version)
 		ep.Secrets = append(ep.Secrets, sealed)

@@ -166,6 +166,43 @@ func TestRotationOfASchemeWithOneSignatureIsPreparedFirst(t *testing.T) {
 	})
 }
 
+// A prepared secret gives way to a newer one, prepared or not: a switch must not
+// bring back what was rotated away from, nor may a version be used twice.
+func TestPreparedSecretsGiveWay(t *testing.T) {
+	for name, scheme := range map[string]signer.Scheme{"one": signer.GitHub(), "several": signer.StandardWebhooks()} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newEngine(t, memstore.New(), &receiver{}, dispatcher.WithSigner(scheme))
+				ep := register(t, e, dispatcher.EndpointConfig{})
+				versions := map[int]time.Time{}
+				rotate := func(r dispatcher.Rotation) {
+					t.Helper()
+					elapse(time.Second)
+					if _, err := e.RotateSecret(t.Context(), ep.ID, r); err != nil {
+						t.Fatal(err)
+					}
+					got, err := e.Endpoint(t.Context(), ep.ID)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, s := range got.Secrets {
+						if made, known := versions[s.Version]; known && !made.Equal(s.CreatedAt) {
+							t.Errorf("version %d is of %v and of %v", s.Version, made, s.CreatedAt)
+						}
+						versions[s.Version] = s.CreatedAt
+					}
+				}
+				rotate(dispatcher.Rotation{Prepare: true})
+				rotate(dispatcher.Rotation{Grace: dispatcher.NoGrace})
+				if err := e.SwitchSecret(t.Context(), ep.ID); !errors.Is(err, store.ErrConflict) {
+					t.Errorf("switching to a secret that is older than the active one: %v, want ErrConflict", err)
+				}
+				rotate(dispatcher.Rotation{Grace: dispatcher.NoGrace})
+			})
+		})
+	}
+}
+
 func TestRotationDuringRetriesSignsEachAttemptWithWhatIsCurrent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rc := &receiver{answer: func(_ *http.Request, n int) (*http.Response, error) {
