@@ -60,7 +60,7 @@ const (
 const maxErrorText = 512
 
 // Error is why an attempt brought no complete response. Its text is short,
-// printable and free of the URL. Unwrap gives the cause for errors.Is and
+// printable and free of the URL and of the addresses of this host. Unwrap gives the cause for errors.Is and
 // errors.As; the cause's own text is raw and may hold bytes that the receiver
 // chose.
 type Error struct {
@@ -101,6 +101,7 @@ func (a *attempt) fail(parent context.Context, u *url.URL, timeout time.Duration
 	}
 	var text string
 	var dns *net.DNSError
+	var op *net.OpError
 	switch {
 	case class == ClassTimeout && context.Cause(a.Context) != nil:
 		text = fmt.Sprintf("%s within %s", m.missing(status), timeout)
@@ -111,6 +112,10 @@ func (a *attempt) fail(parent context.Context, u *url.URL, timeout time.Duration
 		text = "lookup " + dns.Name + ": " + dns.Err
 	default:
 		text = withoutURL(err.Error(), u)
+		if errors.As(err, &op) && op.Source != nil {
+			// Without the host's own, for the same reason.
+			text = strings.ReplaceAll(text, op.Source.String()+"->", "")
+		}
 	}
 	return &Error{Class: class, text: Text(text, maxErrorText), cause: err}
 }

@@ -208,6 +208,22 @@ func TestDoReceiverStopsReading(t *testing.T) {
 	}
 }
 
+// Where a request came from is the host's business, and not that of those who may
+// read what went wrong with it.
+func TestDoDoesNotTellTheSource(t *testing.T) {
+	source := make(chan string, 1)
+	s := serveRaw(t, nil, func(_ *rawServer, c net.Conn) {
+		source <- c.RemoteAddr().String()
+		readRequest(bufio.NewReader(c))
+		_ = c.(*net.TCPConn).SetLinger(0) // closing sends RST
+	})
+	res := post(t, localTransport(t, Options{}), "http://"+s.addr+"/", Limits{})
+	text := res.Err.Error()
+	if res.Class != ClassReset || strings.Contains(text, <-source) || !strings.Contains(text, s.addr) {
+		t.Errorf("class %q: %s", res.Class, text)
+	}
+}
+
 // Random bytes as header values and body come back printable.
 func TestDoHostileText(t *testing.T) {
 	body := make([]byte, 4096)
