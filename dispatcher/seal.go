@@ -31,7 +31,9 @@ type Key struct {
 
 // StaticKeyring returns a keyring of AES-256-GCM keys. The first key seals, and
 // all of them open: to change the key, put the new one first and keep the old
-// one for as long as something may be sealed with it.
+// one for as long as something may be sealed with it. An endpoint's secret is sealed
+// anew when it is rotated, and its headers when they are replaced; an old secret is
+// not opened any more when its grace has passed.
 func StaticKeyring(keys ...Key) (Keyring, error) {
 	if len(keys) == 0 {
 		return nil, invalid("keys", "must not be empty")

@@ -123,6 +123,40 @@ func TestKeysThatAnswerLate(t *testing.T) {
 	})
 }
 
+// A key of a keyring can go when all that was sealed with it has been replaced and
+// has ended, whether or not the store has forgotten it.
+func TestKeysThatAreNotNeededAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, rc := memstore.New(), &receiver{}
+		engine := func(ids ...string) *dispatcher.Engine {
+			var keys []dispatcher.Key
+			for _, id := range ids {
+				keys = append(keys, dispatcher.Key{ID: id, Bytes: []byte(strings.Repeat(id, 32))})
+			}
+			keyring, err := dispatcher.StaticKeyring(keys...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return newEngine(t, s, rc, dispatcher.WithKeyring(keyring))
+		}
+		ep := register(t, engine("1"), dispatcher.EndpointConfig{})
+		if _, err := engine("2", "1").RotateSecret(t.Context(), ep.ID, dispatcher.Rotation{Grace: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		e := engine("2")
+		defer start(t, e)()
+		rcpt := publish(t, e, dispatcher.Event{})
+		elapse(50 * time.Minute)
+		if d := delivery(t, e, rcpt.Deliveries[0].ID); d.State != dispatcher.StatePending {
+			t.Errorf("while a secret still signs that cannot be opened: %+v", d)
+		}
+		elapse(11 * time.Minute)
+		if d := delivery(t, e, rcpt.Deliveries[0].ID); d.State != dispatcher.StateDelivered || d.Tries != 1 {
+			t.Errorf("when it has ended: %+v", d)
+		}
+	})
+}
+
 // What can never be signed is not waited for.
 func TestSecretsThatDoNotFitFailDeliveries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -116,8 +116,8 @@ func (e *Engine) makeTarget(ctx context.Context, ep *store.Endpoint) (*target, e
 		t.custom, t.recorded = append(t.custom, agent), append(t.recorded, agent)
 	}
 	for _, s := range ep.Secrets {
-		if s.Phase == SecretPrepared {
-			continue
+		if s.Phase == SecretPrepared || s.Phase == SecretRetiring && !time.Now().Before(s.ExpiresAt) {
+			continue // it does not sign, and the key to open it may be gone
 		}
 		plain, err := e.vault.open(ctx, s.Sealed, ep.Tenant, ep.ID, kindSecret, s.Version)
 		if err != nil {
