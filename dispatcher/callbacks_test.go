@@ -3,6 +3,7 @@ package dispatcher_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -196,6 +197,37 @@ func TestGoroutinesThatObserversEnd(t *testing.T) {
 		}
 	})
 }
+
+// What breaks off after its status is told to a classifier with both.
+func TestAnswerThatBreaksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got dispatcher.Result
+		rc := &receiver{answer: func(*http.Request, int) (*http.Response, error) {
+			resp := respond(200)
+			resp.Body, resp.ContentLength = io.NopCloser(io.MultiReader(strings.NewReader("half"), brokenReader{})), 10
+			return resp, nil
+		}}
+		e := newEngine(t, memstore.New(), rc, dispatcher.WithRetry(dispatcher.Schedule()),
+			dispatcher.WithClassifier(func(r dispatcher.Result) dispatcher.Verdict {
+				got = r
+				return dispatcher.Classify(r)
+			}))
+		defer start(t, e)()
+		register(t, e, dispatcher.EndpointConfig{})
+		rcpt := publish(t, e, dispatcher.Event{})
+		elapse(time.Second)
+		if got.Status != 200 || got.Code != dispatcher.CodeBroken || got.Err == nil {
+			t.Errorf("the classifier got %+v", got)
+		}
+		if d := delivery(t, e, rcpt.Deliveries[0].ID); d.State != dispatcher.StateFailed {
+			t.Errorf("%+v", d)
+		}
+	})
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 type panickingPolicy struct{}
 

@@ -7,10 +7,11 @@ import (
 
 // Result is what a classifier judges: one finished attempt.
 type Result struct {
-	// Status is the HTTP status, 0 without a complete answer.
+	// Status is the HTTP status, 0 if none came. An answer that broke off after it
+	// has one and an Err.
 	Status int
-	// Code is the class of the outcome: [CodeHTTPStatus] for every complete
-	// answer but a redirect, and a network class otherwise.
+	// Code is the class of the outcome: [CodeOK], [CodeRedirect] or
+	// [CodeHTTPStatus] for a complete answer, and a network class otherwise.
 	Code Code
 	// Err is what happened, nil after a complete answer.
 	Err error
