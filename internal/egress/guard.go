@@ -95,15 +95,44 @@ func (g *Guard) CheckAddr(addr netip.Addr) error {
 	if err := g.inner.SafeAddr(addr); err != nil {
 		return fmt.Errorf("%w: %w", ErrBlocked, err)
 	}
-	// A network with NAT64 (RFC 6052) has to allow 64:ff9b::/96. The gateway
-	// should not translate to private IPv4, but that is no reason to rely on it.
-	if ssrf.IPv6NAT64Prefix.Contains(addr) {
-		b := addr.As16()
-		if err := g.CheckAddr(netip.AddrFrom4([4]byte(b[12:]))); err != nil {
-			return fmt.Errorf("NAT64 address %s: %w", addr, err)
+	// A network with NAT64 has to allow 64:ff9b::/96, or prefixes of its own within
+	// 64:ff9b:1::/48. The gateway should not translate to private IPv4, but that is no
+	// reason to rely on it.
+	prefixes := []netip.Prefix{ssrf.IPv6NAT64Prefix}
+	if localNAT64.Contains(addr) {
+		prefixes = g.explicit
+	}
+	for _, p := range prefixes {
+		if !p.Contains(addr) {
+			continue
+		}
+		if v4, ok := translated(p, addr); ok {
+			if err := g.CheckAddr(v4); err != nil {
+				return fmt.Errorf("NAT64 address %s: %w", addr, err)
+			}
 		}
 	}
 	return nil
+}
+
+// localNAT64 is for a network's own prefixes of translation (RFC 8215).
+var localNAT64 = netip.MustParsePrefix("64:ff9b:1::/48")
+
+// translated returns the IPv4 address to which a gateway with the prefix connects
+// for addr (RFC 6052, section 2.2). The ninth byte is no part of it.
+func translated(p netip.Prefix, addr netip.Addr) (v4 netip.Addr, ok bool) {
+	b := addr.As16()
+	switch p.Bits() {
+	case 48:
+		return netip.AddrFrom4([4]byte{b[6], b[7], b[9], b[10]}), true
+	case 56:
+		return netip.AddrFrom4([4]byte{b[7], b[9], b[10], b[11]}), true
+	case 64:
+		return netip.AddrFrom4([4]byte{b[9], b[10], b[11], b[12]}), true
+	case 96:
+		return netip.AddrFrom4([4]byte{b[12], b[13], b[14], b[15]}), true
+	}
+	return netip.Addr{}, false
 }
 
 // CheckHost refuses a host, as [net/url.URL.Hostname] returns it, that needs no

@@ -49,6 +49,14 @@ func TestGuardCheckAddr(t *testing.T) {
 		{"an invalid prefix opens nothing", Options{AllowedPrefixes: []netip.Prefix{{}}}, false, []string{"10.0.0.1", "::1"}},
 		{"NAT64 allowed, public inside", Options{AllowedPrefixes: prefixes("64:ff9b::/96")}, true, []string{"64:ff9b::101:101"}},
 		{"NAT64 allowed, private inside", Options{AllowedPrefixes: prefixes("64:ff9b::/96")}, false, []string{"64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b::a83f:8110"}},
+
+		// 192.0.2.33 of RFC 6052, section 2.4, with 10.0.0.33 and 1.1.1.33 in its place.
+		{"local NAT64 allowed, public inside", Options{AllowedPrefixes: prefixes("64:ff9b:1::/96", "64:ff9b:1:1::/64", "64:ff9b:1:200::/56")}, true,
+			[]string{"64:ff9b:1::101:121", "64:ff9b:1:1:1:101:2100:0", "64:ff9b:1:201:1:121::"}},
+		{"local NAT64 allowed, private inside", Options{AllowedPrefixes: prefixes("64:ff9b:1::/96", "64:ff9b:1:1::/64", "64:ff9b:1:200::/56")}, false,
+			[]string{"64:ff9b:1::a00:21", "64:ff9b:1::a9fe:a9fe", "64:ff9b:1:1:a:0:2100:0", "64:ff9b:1:20a:0:21::"}},
+		{"all local NAT64 allowed", Options{AllowedPrefixes: prefixes("64:ff9b:1::/48")}, true, []string{"64:ff9b:1:101:1:2100::"}},
+		{"all local NAT64 allowed, private inside", Options{AllowedPrefixes: prefixes("64:ff9b:1::/48")}, false, []string{"64:ff9b:1:a00:0:2100::", "64:ff9b:1::a00:21"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {

@@ -32,7 +32,9 @@ type Options struct {
 	// address space or metadata services: list these in AllowedPrefixes.
 	AllowPrivate bool
 	// AllowedPrefixes are ranges that may be reached although they are not
-	// public, such as 10.20.0.0/16 or 127.0.0.1/32.
+	// public, such as 10.20.0.0/16 or 127.0.0.1/32. One of NAT64 opens only what it
+	// translates to allowed IPv4 addresses; those of RFC 8215 (64:ff9b:1::/48) have to
+	// be given with the length by which the gateway translates.
 	AllowedPrefixes []netip.Prefix
 
 	// RootCAs verifies the receivers' certificates; nil means the system's. There
