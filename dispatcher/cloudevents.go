@@ -33,7 +33,7 @@ type cloudEvents struct {
 	structured *jsonEnvelope // nil in binary mode
 }
 
-func (c cloudEvents) check() error {
+func (c cloudEvents) check(JSONForm) error {
 	u, err := url.Parse(c.source)
 	_, escapes := url.PathUnescape(c.source) // Parse does not look at those of a query
 	if err != nil || escapes != nil || u.String() == "" || strings.Count(c.source, "#") > 1 || strings.ContainsFunc(c.source, notInURI) {

@@ -181,7 +181,7 @@ type jsonEnvelope struct {
 }
 
 // check returns a *ValidationError.
-func (e *jsonEnvelope) check() error {
+func (e *jsonEnvelope) check(form JSONForm) error {
 	var names []string
 	payloads := 0
 	for i, f := range e.fields {
@@ -196,8 +196,8 @@ func (e *jsonEnvelope) check() error {
 			if f.err != nil {
 				return invalid(field, "has a value that is not JSON: %s", reasonOf(f.err))
 			}
-			if _, err := jsonform.Append(nil, f.value, jsonform.Verbatim); err != nil {
-				return invalid(field, "has a value that is not JSON: %v", err)
+			if _, err := jsonform.Append(nil, f.value, form.form()); err != nil {
+				return invalid(field, "has a value that cannot be sent: %v", err)
 			}
 		}
 		for _, name := range f.path {
@@ -300,7 +300,7 @@ func RawEnvelope(contentType string) Envelope { return rawEnvelope(contentType) 
 
 type rawEnvelope string
 
-func (e rawEnvelope) check() error {
+func (e rawEnvelope) check(JSONForm) error {
 	if err := egress.CheckContentType(string(e)); err != nil {
 		return invalid("envelope.contentType", "%s", reasonOf(err))
 	}

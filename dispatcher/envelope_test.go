@@ -81,7 +81,7 @@ func TestEnvelopesAreCheckedByNew(t *testing.T) {
 		"envelope.fields[3]": JSONEnvelope(FieldID("id"), FieldType("t"), FieldPayload("p"), FieldConst("c", json.RawMessage(`{`))),
 		"envelope.fields[2]": JSONEnvelope(FieldID("id"), FieldPayload("p"), FieldTime("", RFC3339)),
 	} {
-		err := e.(*jsonEnvelope).check()
+		err := e.(*jsonEnvelope).check(Verbatim)
 		var v *ValidationError
 		if !errors.As(err, &v) || v.Field != field {
 			t.Errorf("got %v, want the field %s", err, field)

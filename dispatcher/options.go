@@ -260,8 +260,8 @@ func (c *config) check(info store.Info) error {
 			return invalid(fmt.Sprintf("privateAddresses[%d]", i), "is not a valid prefix")
 		}
 	}
-	if e, ok := c.envelope.(interface{ check() error }); ok {
-		if err := e.check(); err != nil {
+	if e, ok := c.envelope.(interface{ check(JSONForm) error }); ok {
+		if err := e.check(c.jsonForm); err != nil {
 			return err
 		}
 	}

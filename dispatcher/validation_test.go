@@ -1,6 +1,7 @@
 package dispatcher_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -233,6 +234,8 @@ func TestNewRefusesBadOptions(t *testing.T) {
 			dispatcher.FieldConst("v", panicking{}), dispatcher.FieldPayload("data")))},
 		"envelope.fields[1]": {dispatcher.WithEnvelope(dispatcher.JSONEnvelope(
 			dispatcher.FieldType("type"), dispatcher.FieldPayload("\xff")))},
+		"envelope.fields[2]": {dispatcher.WithJSONForm(dispatcher.JavaScript), dispatcher.WithEnvelope(dispatcher.JSONEnvelope(
+			dispatcher.FieldType("type"), dispatcher.FieldPayload("data"), dispatcher.FieldConst("v", json.RawMessage("12345678901234567890"))))},
 		"envelope.contentType": {dispatcher.WithEnvelope(dispatcher.RawEnvelope("text/plain\r\nX-Y: z"))},
 	} {
 		_, err := dispatcher.New(memstore.New(), opts...)
