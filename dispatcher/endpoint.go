@@ -119,9 +119,17 @@ type EndpointUpdate struct {
 	MaxInFlight *int
 }
 
-// EndpointFilter selects endpoints; a zero field does not restrict.
+// EndpointFilter selects endpoints; a zero field does not restrict. A Status that
+// there is not is refused with a [*ValidationError].
 type EndpointFilter struct {
 	Status EndpointStatus
+}
+
+func (f EndpointFilter) check() error {
+	if f.Status > EndpointDisabled {
+		return invalid("status", "must be one of the statuses of an endpoint, or 0 for all, is %d", f.Status)
+	}
+	return nil
 }
 
 const (

@@ -34,13 +34,45 @@ const (
 	StateCancelled = store.StateCancelled
 )
 
-// DeliveryFilter selects deliveries; a zero field does not restrict.
+// DeliveryFilter selects deliveries; a zero field does not restrict. One that
+// nothing can match is refused with a [*ValidationError]: a State that there is
+// not, a Type that is no event type, such as a pattern, and a To that is not after
+// From. To an id that does not exist belongs an empty list.
 type DeliveryFilter struct {
 	// Endpoint, Event are ids; Type is an exact event type.
 	Endpoint, Event, Type string
 	State                 State
 	// From and To bound the time of creation: From <= t < To.
 	From, To time.Time
+}
+
+func (f DeliveryFilter) check() error {
+	if f.State > StateCancelled {
+		return invalid("state", "must be one of the states of a delivery, or 0 for all, is %d", f.State)
+	}
+	if err := checkTypeFilter(f.Type); err != nil {
+		return err
+	}
+	return checkSpan(f.From, f.To)
+}
+
+// checkTypeFilter refuses what no event can have as its type: most likely a
+// pattern was meant.
+func checkTypeFilter(s string) error {
+	if s == "" {
+		return nil
+	}
+	if err := checkType(s); err != nil {
+		return invalid("type", "must be an exact event type, or empty for all: it %s", reasonOf(err))
+	}
+	return nil
+}
+
+func checkSpan(from, to time.Time) error {
+	if !to.IsZero() && !to.After(from) {
+		return invalid("to", "must be after from")
+	}
+	return nil
 }
 
 // StatsFilter selects what is counted; a zero field does not restrict.
@@ -99,6 +131,9 @@ func (t *tenant) Deliveries(ctx context.Context, f DeliveryFilter) iter.Seq2[Del
 }
 
 func (t *tenant) DeliveryPage(ctx context.Context, f DeliveryFilter, cursor string, limit int) (Page[Delivery], error) {
+	if err := f.check(); err != nil {
+		return Page[Delivery]{}, err
+	}
 	limit, err := pageLimit(limit)
 	if err != nil {
 		return Page[Delivery]{}, err

@@ -71,6 +71,9 @@ func (t *tenant) Endpoints(ctx context.Context, f EndpointFilter) iter.Seq2[Endp
 }
 
 func (t *tenant) EndpointPage(ctx context.Context, f EndpointFilter, cursor string, limit int) (Page[Endpoint], error) {
+	if err := f.check(); err != nil {
+		return Page[Endpoint]{}, err
+	}
 	limit, err := pageLimit(limit)
 	if err != nil {
 		return Page[Endpoint]{}, err

@@ -47,7 +47,7 @@ var ErrPayloadPurged = errors.New("dispatcher: payload was purged")
 type Recovery struct {
 	// Endpoint restricts to one endpoint; "" means all active and paused ones.
 	Endpoint string
-	// Type restricts to an exact event type.
+	// Type restricts to an exact event type. A pattern is refused.
 	Type string
 	// From and To bound when the events were published: From <= t < To. From is
 	// required; a zero To means now.
@@ -148,11 +148,14 @@ func (t *tenant) Cancel(ctx context.Context, deliveryID string) error {
 
 func (t *tenant) Recover(ctx context.Context, r Recovery) (RecoveryResult, error) {
 	var result RecoveryResult
-	switch {
-	case r.From.IsZero():
+	if r.From.IsZero() {
 		return result, invalid("from", "must be set")
-	case !r.To.IsZero() && !r.To.After(r.From):
-		return result, invalid("to", "must be after from")
+	}
+	if err := checkSpan(r.From, r.To); err != nil {
+		return result, err
+	}
+	if err := checkTypeFilter(r.Type); err != nil {
+		return result, err
 	}
 	var only []store.State
 	if r.All {

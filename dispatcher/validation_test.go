@@ -165,6 +165,56 @@ func TestPublishRefusesBadInputAndStoresNothing(t *testing.T) {
 	}
 }
 
+// A list that nothing can be in is a slip of the pen, and must not look like one
+// that is empty.
+func TestFiltersThatNothingMatchesAreRefused(t *testing.T) {
+	hooks, err := dispatcher.New(memstore.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	register(t, hooks, dispatcher.EndpointConfig{})
+	publish(t, hooks, dispatcher.Event{})
+	now := time.Now()
+	for field, f := range map[string]dispatcher.DeliveryFilter{
+		"state": {State: dispatcher.StateCancelled + 1},
+		"type":  {Type: "invoice.*"},
+		"to":    {From: now, To: now},
+	} {
+		_, err := hooks.DeliveryPage(t.Context(), f, "", 0)
+		refused(t, "page of deliveries", field, err)
+		_, err = hooks.Operator().DeliveryPage(t.Context(), f, "", 0)
+		refused(t, "operator's page of deliveries", field, err)
+		for _, err := range hooks.Deliveries(t.Context(), f) {
+			refused(t, "walk over deliveries", field, err)
+		}
+	}
+	for field, r := range map[string]dispatcher.Recovery{
+		"from": {},
+		"to":   {From: now, To: now},
+		"type": {From: now.Add(-time.Hour), Type: "invoice.*"},
+	} {
+		result, err := hooks.Recover(t.Context(), r)
+		refused(t, "recovery", field, err)
+		if result != (dispatcher.RecoveryResult{}) {
+			t.Errorf("recovery with a wrong %s: %+v", field, result)
+		}
+	}
+	unknown := dispatcher.EndpointFilter{Status: dispatcher.EndpointDisabled + 1}
+	_, err = hooks.EndpointPage(t.Context(), unknown, "", 0)
+	refused(t, "page of endpoints", "status", err)
+	for _, err := range hooks.Endpoints(t.Context(), unknown) {
+		refused(t, "walk over endpoints", "status", err)
+	}
+	for _, limit := range []int{-1, 1001} {
+		_, err := hooks.DeliveryPage(t.Context(), dispatcher.DeliveryFilter{}, "", limit)
+		refused(t, fmt.Sprint("limit ", limit), "limit", err)
+	}
+	good := dispatcher.DeliveryFilter{State: dispatcher.StatePending, Type: "invoice.paid", From: now.Add(-time.Hour), To: now.Add(time.Hour)}
+	if p, err := hooks.DeliveryPage(t.Context(), good, "", 0); err != nil || len(p.Items) != 1 {
+		t.Errorf("the same fields, set well: %d deliveries, %v", len(p.Items), err)
+	}
+}
+
 // An error that is not about a field says which record it is about.
 func TestErrorsNameTheRecord(t *testing.T) {
 	hooks, err := dispatcher.New(memstore.New())
