@@ -135,6 +135,12 @@ func (e *Engine) Run(ctx context.Context) error {
 // attempts still in flight are cut off, which costs them no retry; their
 // deliveries are tried again by whoever runs next. It returns what Run returns,
 // and nil if nothing is running. Publishing still works after it.
+//
+// What Run waits for cannot wait for Run: with the context that an [Observer], a
+// [SendHook], a signer or a keyring was called with, or one derived from it, Stop
+// returns an error at once, and Run drains for [WithDrainTimeout] as at the end of
+// its context. With another context such a callback must not call Stop but in a
+// goroutine of its own: it would wait for ever.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()
 	e.stopped = true
@@ -142,6 +148,10 @@ func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Unlock()
 	if r == nil {
 		return nil
+	}
+	if ctx.Value(runKey{}) == r {
+		r.ask(nil)
+		return errWithin
 	}
 	return r.stop(ctx)
 }

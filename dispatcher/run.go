@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -36,7 +37,8 @@ type run struct {
 	suspects suspects
 	pace     *pace
 
-	// stopping asks for the end, with the context that bounds the draining.
+	// stopping asks for the end, with the context that bounds the draining; nil
+	// leaves that to WithDrainTimeout.
 	stopping chan context.Context
 	ended    chan struct{}
 	err      error
@@ -48,16 +50,26 @@ func newRun(e *Engine) *run {
 		stopping: make(chan context.Context, 1), jobs: make(chan *job, (1+slowFactor)*e.cfg.concurrency), ended: make(chan struct{}),
 	}
 	r.pace = newPace(r.launch)
-	r.ctx, r.cutOff = context.WithCancel(context.Background())
+	r.ctx, r.cutOff = context.WithCancel(r.mark(context.Background()))
 	return r
 }
+
+// runKey is the key of the run in the contexts that it hands to callbacks.
+type runKey struct{}
+
+// mark makes a context from which Stop can tell that a callback of this run, for
+// which it would wait, is what called it.
+func (r *run) mark(ctx context.Context) context.Context { return context.WithValue(ctx, runKey{}, r) }
+
+// errWithin is what Stop says to a callback.
+var errWithin = errors.New("dispatcher: Stop cannot wait within a callback, which Run waits for; Run ends when the callback has returned")
 
 // until runs until ctx ends or stop is called, and drains.
 func (r *run) until(ctx context.Context) error {
 	defer r.cutOff()
 	r.e.lanes.open()
 	defer r.e.lanes.close()
-	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
+	work, endWork := context.WithCancel(r.mark(context.WithoutCancel(ctx)))
 	defer endWork()
 	var claiming, looking sync.WaitGroup
 	claiming.Go(func() { r.claimLoop(work) })
@@ -67,7 +79,7 @@ func (r *run) until(ctx context.Context) error {
 
 	settling := make(chan struct{})
 	settled := make(chan struct{})
-	settleCtx, endSettling := context.WithCancel(context.WithoutCancel(ctx))
+	settleCtx, endSettling := context.WithCancel(r.mark(context.WithoutCancel(ctx)))
 	defer endSettling()
 	go func() {
 		defer close(settled)
@@ -78,6 +90,8 @@ func (r *run) until(ctx context.Context) error {
 	select {
 	case drain = <-r.stopping:
 	case <-ctx.Done():
+	}
+	if drain == nil {
 		var cancel context.CancelFunc
 		drain, cancel = context.WithTimeout(context.WithoutCancel(ctx), r.e.cfg.drainTimeout)
 		defer cancel()
@@ -125,10 +139,7 @@ const lastSettle = 5 * time.Second
 // the draining; a later one that ends sooner cuts attempts off, and leaves the last
 // outcomes no more than lastSettle.
 func (r *run) stop(ctx context.Context) error {
-	select {
-	case r.stopping <- ctx:
-	default:
-	}
+	r.ask(ctx)
 	select {
 	case <-r.ended:
 		return r.err
@@ -137,6 +148,14 @@ func (r *run) stop(ctx context.Context) error {
 	r.cutOff()
 	<-r.ended
 	return r.err
+}
+
+// ask asks the run to end, unless somebody has.
+func (r *run) ask(drain context.Context) {
+	select {
+	case r.stopping <- drain:
+	default:
+	}
 }
 
 // newStoreBackoff spaces repeated calls to a store that fails: from 100 ms to
