@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"sync"
 	"time"
 
@@ -45,7 +46,7 @@ type Engine struct {
 // New returns an engine over the store. It checks all options together, and
 // starts nothing. The error is a [*ValidationError] that names the option.
 func New(s store.Store, opts ...Option) (*Engine, error) {
-	if s == nil {
+	if isNil(s) {
 		return nil, invalid("store", "must not be nil")
 	}
 	e := &Engine{cfg: defaults(), store: s, info: s.Info(), look: make(chan struct{}, 1)}
@@ -84,6 +85,13 @@ func New(s store.Store, opts ...Option) (*Engine, error) {
 	return e, nil
 }
 
+// isNil tells also of a nil pointer in the interface: what a store's constructor
+// returns beside its error.
+func isNil(s store.Store) bool {
+	v := reflect.ValueOf(s)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
 // Tenant returns the Dispatcher of a tenant. Any UTF-8 text without control
 // characters, up to 255 bytes, names one; nothing need be done to make it. With
 // another one, publishing, explaining and registering give a
@@ -109,6 +117,9 @@ func (e *Engine) Wake() {
 // not end it. It may be called again, but after [Engine.Stop] it returns nil at
 // once.
 func (e *Engine) Run(ctx context.Context) error {
+	if ctx == nil {
+		return invalid("ctx", "must not be nil")
+	}
 	e.mu.Lock()
 	switch {
 	case e.stopped:
@@ -142,6 +153,9 @@ func (e *Engine) Run(ctx context.Context) error {
 // its context. With another context such a callback must not call Stop but in a
 // goroutine of its own: it would wait for ever.
 func (e *Engine) Stop(ctx context.Context) error {
+	if ctx == nil { // it would end the process, in Run's goroutine
+		return invalid("ctx", "must not be nil")
+	}
 	e.mu.Lock()
 	e.stopped = true
 	r := e.running

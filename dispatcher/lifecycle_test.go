@@ -65,6 +65,23 @@ func TestRunAndStop500TimesLeavesNoGoroutine(t *testing.T) {
 	}
 }
 
+// Without a context neither begins: a panic would come in the goroutine of a run that
+// others wait for.
+func TestRunAndStopWithoutAContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(t, memstore.New(), &receiver{})
+		refused(t, "Run", "ctx", e.Run(nil)) //nolint:staticcheck // that is what is tested
+		defer start(t, e)()
+		register(t, e, dispatcher.EndpointConfig{})
+		rcpt := publish(t, e, dispatcher.Event{})
+		refused(t, "Stop", "ctx", e.Stop(nil)) //nolint:staticcheck // that is what is tested
+		elapse(time.Second)
+		if d := delivery(t, e, rcpt.Deliveries[0].ID); d.State != dispatcher.StateDelivered {
+			t.Errorf("after a Stop that was refused: %+v", d)
+		}
+	})
+}
+
 // Stop under load, with time to drain: nothing lost, nothing sent twice.
 func TestStopUnderLoad100Times(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -297,8 +297,10 @@ func TestNewRefusesBadOptions(t *testing.T) {
 	if err == nil || err.Error() != "invalid signer: is not usable: keys[0] is nil" {
 		t.Errorf("a signer with a key that is nil: %v", err)
 	}
-	_, err = dispatcher.New(nil)
-	refused(t, "no store", "store", err)
+	for _, none := range []store.Store{nil, (*memstore.Store)(nil)} {
+		_, err = dispatcher.New(none)
+		refused(t, "no store", "store", err)
+	}
 
 	d := durable{memstore.New()}
 	_, err = dispatcher.New(d)
