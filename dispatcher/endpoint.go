@@ -42,11 +42,11 @@ type EndpointConfig struct {
 	// Secret is used instead of a generated one if it is set, as for a receiver
 	// that must know it before it can be reached.
 	Secret signer.Secret
-	// Retry are the delays between attempts; nil means the dispatcher's policy,
-	// empty means no retry.
+	// Retry are the delays between attempts, within the bounds of [Schedule]; nil
+	// means the dispatcher's policy, empty means no retry.
 	Retry []time.Duration
-	// MaxInFlight caps what one process sends to the endpoint at once; 0 means
-	// the dispatcher's default ([WithMaxInFlight]).
+	// MaxInFlight caps what one process sends to the endpoint at once, up to
+	// 10,000; 0 means the dispatcher's default ([WithMaxInFlight]).
 	MaxInFlight int
 	// Disabled registers the endpoint without making it active.
 	Disabled bool

@@ -108,7 +108,7 @@ func WithRetry(p RetryPolicy) Option { return func(c *config) { c.retry = p } }
 func WithClassifier(f func(Result) Verdict) Option { return func(c *config) { c.classify = f } }
 
 // WithMaxRetryAfter bounds what a Retry-After header can ask for. Default: 24
-// h.
+// h. At most 90 days; 0 heeds none.
 func WithMaxRetryAfter(d time.Duration) Option { return func(c *config) { c.maxRetryAfter = d } }
 
 // WithConcurrency sets how many attempts this engine makes at once. Attempts
@@ -118,26 +118,27 @@ func WithMaxRetryAfter(d time.Duration) Option { return func(c *config) { c.maxR
 // began within the last 2 ms at most; to endpoints that can answer within a few
 // milliseconds, within twice the time that such answers take at present, up to
 // 20 ms. On durable stores more than the default make claims larger. Default:
-// 128.
+// 128. At most 100,000.
 func WithConcurrency(n int) Option { return func(c *config) { c.concurrency = n } }
 
 // WithMaxInFlight sets how many attempts this engine makes at once to one
 // endpoint. It begins with fewer and doubles while the endpoint answers.
-// Default: 16.
+// Default: 16. At most 10,000.
 func WithMaxInFlight(n int) Option { return func(c *config) { c.maxInFlight = n } }
 
 // WithAttemptTimeout sets the deadline of an attempt, from connecting to the
 // last byte of the answer. Default: 30 s (Standard Webhooks recommends 15 to
-// 30 s).
+// 30 s). At least 1 ms and at most 1 h.
 func WithAttemptTimeout(d time.Duration) Option { return func(c *config) { c.timeout = d } }
 
 // WithLeaseMargin sets by how much a lease is longer than the attempt timeout.
 // It must cover the storing of an outcome; what a killed process held is taken
-// up again after timeout and margin. Default: 30 s. At least 100 ms.
+// up again after timeout and margin. Default: 30 s. At least 100 ms and at most
+// 1 h.
 func WithLeaseMargin(d time.Duration) Option { return func(c *config) { c.leaseMargin = d } }
 
 // WithSlowAfter sets when an attempt counts as slow; see [WithConcurrency].
-// Default: 1 s.
+// Default: 1 s. At least 1 ms and at most 1 h.
 func WithSlowAfter(d time.Duration) Option { return func(c *config) { c.slowAfter = d } }
 
 // WithTransport replaces the transport. The guard against private addresses,
@@ -188,16 +189,17 @@ func WithKeyring(k Keyring) Option { return func(c *config) { c.keyring = k } }
 func WithPlaintextSecrets() Option { return func(c *config) { c.plaintextSecrets = true } }
 
 // WithPollInterval sets how often the engine looks for work that nobody told
-// it of. Default: 1 s on a store that other processes share, 1 min otherwise.
+// it of. Default, also for 0: 1 s on a store that other processes share, 1 min
+// otherwise. At least 1 ms and at most 1 h.
 func WithPollInterval(d time.Duration) Option { return func(c *config) { c.pollInterval = d } }
 
 // WithDrainTimeout sets how long [Engine.Run] lets attempts in flight finish
-// after its context ended. Default: 35 s.
+// after its context ended. Default: 35 s. At most 1 h; 0 cuts them off at once.
 func WithDrainTimeout(d time.Duration) Option { return func(c *config) { c.drainTimeout = d } }
 
 // WithRetention sets how long events are kept after their last delivery
 // changed; it is also how long an idempotency key is remembered. Default: 30
-// days. At least 1 s; 0 keeps everything.
+// days. At least 1 s and at most 100 years; 0 keeps everything.
 func WithRetention(d time.Duration) Option { return func(c *config) { c.retention = d } }
 
 // CrashPolicy says what to do with a delivery that was claimed and not
@@ -213,7 +215,7 @@ type CrashPolicy struct {
 	Fail int
 	// Settled is how long a process must have run before it tries a suspect, so
 	// that a host which crashes soon after every start fails no delivery;
-	// default 30 s.
+	// default 30 s, at most 1 h.
 	Settled time.Duration
 }
 
@@ -305,8 +307,8 @@ func (c *config) checkTimes(info store.Info) error {
 		{"drainTimeout", c.drainTimeout, 0, time.Hour},
 		{"retention", c.retention, 0, 100 * 365 * 24 * time.Hour},
 	} {
-		if f.d < f.min || f.d > f.max {
-			return invalid(f.name, "must be between %v and %v, is %v", f.min, f.max, f.d)
+		if err := checkDuration(f.name, f.d, f.min, f.max); err != nil {
+			return err
 		}
 	}
 	if c.retention > 0 && c.retention < time.Second {
@@ -330,10 +332,8 @@ func (p *CrashPolicy) complete() error {
 		return invalid("crashPolicy.suspect", "must be at least 1")
 	case p.Fail <= p.Suspect:
 		return invalid("crashPolicy.fail", "must be greater than suspect")
-	case p.Settled < 0 || p.Settled > time.Hour:
-		return invalid("crashPolicy.settled", "must be between 0 and 1 h")
 	}
-	return nil
+	return checkDuration("crashPolicy.settled", p.Settled, 0, time.Hour)
 }
 
 func (c *config) checkKeyring(info store.Info) error {

@@ -20,7 +20,8 @@ type RetryPolicy interface {
 }
 
 // Schedule retries after each of the delays in turn, counted from the end of
-// the attempt before. Schedule() with none never retries.
+// the attempt before. Schedule() with none never retries. At most 100 delays of at
+// most 90 days, each 0 or at least 1 ms; its mistakes are reported by [New].
 //
 //	// Six requests: at once, then after a minute, five, fifteen, an hour, six.
 //	dispatcher.Schedule(time.Minute, 5*time.Minute, 15*time.Minute, time.Hour, 6*time.Hour)
@@ -47,25 +48,40 @@ func checkDelays(field string, delays []time.Duration) error {
 		return invalid(field, "must have at most %d delays, has %d", maxRetries, len(delays))
 	}
 	for i, d := range delays {
-		if d < 0 || d > maxDelay {
-			return invalid(fmt.Sprintf("%s[%d]", field, i), "must be between 0 and %v, is %v", maxDelay, d)
+		if err := checkDuration(fmt.Sprintf("%s[%d]", field, i), d, 0, maxDelay); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// leastDuration is below every duration that somebody means: less is a number
+// without its unit.
+const leastDuration = time.Millisecond
+
+// checkDuration admits 0 only if least is 0.
+func checkDuration(field string, d, least, most time.Duration) error {
+	switch {
+	case d < least || d > most:
+		return invalid(field, "must be between %v and %v, is %v", least, most, d)
+	case d > 0 && d < leastDuration:
+		return invalid(field, "must be 0 or at least %v, is %v", leastDuration, d)
 	}
 	return nil
 }
 
 // ExponentialConfig configures [Exponential]. A zero field takes its default.
 type ExponentialConfig struct {
-	// Initial is the first delay; default 5 s.
+	// Initial is the first delay; default 5 s. At least 1 ms.
 	Initial time.Duration
 	// Multiplier is the growth from one delay to the next, at least 1; default 2.
 	Multiplier float64
-	// Max bounds a delay; default 12 h.
+	// Max bounds a delay; default 12 h. At least Initial, at most 90 days.
 	Max time.Duration
 	// Jitter spreads each delay evenly over (1 ± Jitter) times itself, between 0
 	// and 1; default 0.2. Negative means none.
 	Jitter float64
-	// Retries is how many there are; default 15.
+	// Retries is how many there are; default 15, at most 100.
 	Retries int
 }
 
@@ -96,9 +112,10 @@ func Exponential(c ExponentialConfig) RetryPolicy {
 type exponential struct{ ExponentialConfig }
 
 func (e exponential) check() error {
+	if err := checkDuration("retry.initial", e.Initial, 0, maxDelay); err != nil {
+		return err
+	}
 	switch {
-	case e.Initial < 0 || e.Initial > maxDelay:
-		return invalid("retry.initial", "must be between 0 and %v", maxDelay)
 	case !(e.Multiplier >= 1 && e.Multiplier <= 100):
 		return invalid("retry.multiplier", "must be between 1 and 100")
 	case e.Max < e.Initial || e.Max > maxDelay:

@@ -23,8 +23,8 @@ import (
 type Rotation struct {
 	// Secret is used instead of a generated one if it is set.
 	Secret signer.Secret
-	// Grace is how long the old secret goes on signing; default 24 h, at most
-	// 90 days. [NoGrace] ends it at once, and those of earlier rotations. At most
+	// Grace is how long the old secret goes on signing; default 24 h, at least 1 ms
+	// and at most 90 days. [NoGrace] ends it at once, and those of earlier rotations. At most
 	// 8 secrets of an endpoint sign at a time: one more is a [store.ErrConflict].
 	Grace time.Duration
 	// Prepare asks for preparing, and for SwitchSecret, with any signer.
@@ -44,8 +44,10 @@ const (
 
 func (t *tenant) RotateSecret(ctx context.Context, id string, r Rotation) (signer.Secret, error) {
 	e := t.engine
-	if r.Grace < NoGrace || r.Grace > maxDelay {
-		return signer.Secret{}, invalid("grace", "must be between 0 and %v, or NoGrace", maxDelay)
+	if r.Grace != NoGrace {
+		if err := checkDuration("grace", r.Grace, 0, maxDelay); err != nil {
+			return signer.Secret{}, err
+		}
 	}
 	secret := r.Secret
 	if secret.IsZero() {

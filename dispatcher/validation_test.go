@@ -215,6 +215,36 @@ func TestFiltersThatNothingMatchesAreRefused(t *testing.T) {
 	}
 }
 
+// time.Duration takes a number without its unit for nanoseconds; nobody means these.
+func TestDurationsWithoutAUnitAreRefused(t *testing.T) {
+	for field, opt := range map[string]dispatcher.Option{
+		"attemptTimeout":      dispatcher.WithAttemptTimeout(30),
+		"leaseMargin":         dispatcher.WithLeaseMargin(30),
+		"slowAfter":           dispatcher.WithSlowAfter(1),
+		"maxRetryAfter":       dispatcher.WithMaxRetryAfter(3600),
+		"pollInterval":        dispatcher.WithPollInterval(5),
+		"drainTimeout":        dispatcher.WithDrainTimeout(35),
+		"retention":           dispatcher.WithRetention(30),
+		"crashPolicy.settled": dispatcher.WithCrashPolicy(dispatcher.CrashPolicy{Settled: 30}),
+		"retry[1]":            dispatcher.WithRetry(dispatcher.Jitter(0.1, dispatcher.Schedule(0, 300))),
+		"retry.initial":       dispatcher.WithRetry(dispatcher.Exponential(dispatcher.ExponentialConfig{Initial: 5})),
+	} {
+		_, err := dispatcher.New(memstore.New(), opt)
+		refused(t, field, field, err)
+	}
+	hooks, err := dispatcher.New(memstore.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = hooks.Register(t.Context(), dispatcher.EndpointConfig{
+		URL: "https://example.com/hooks", Events: []string{"*"}, Retry: []time.Duration{60, 300},
+	})
+	refused(t, "schedule of an endpoint", "retry[0]", err)
+	ep := register(t, hooks, dispatcher.EndpointConfig{Retry: []time.Duration{0, time.Millisecond}})
+	_, err = hooks.RotateSecret(t.Context(), ep.ID, dispatcher.Rotation{Grace: 24})
+	refused(t, "grace", "grace", err)
+}
+
 // An error that is not about a field says which record it is about.
 func TestErrorsNameTheRecord(t *testing.T) {
 	hooks, err := dispatcher.New(memstore.New())
@@ -291,8 +321,6 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		_, err := dispatcher.New(memstore.New(), opts...)
 		refused(t, field, field, err)
 	}
-	_, err = dispatcher.New(memstore.New(), dispatcher.WithRetention(30))
-	refused(t, "retention without a unit", "retention", err)
 	_, err = dispatcher.New(memstore.New(), dispatcher.WithSigner(signer.Ed25519(nil)))
 	if err == nil || err.Error() != "invalid signer: is not usable: keys[0] is nil" {
 		t.Errorf("a signer with a key that is nil: %v", err)
