@@ -211,8 +211,8 @@ func checkMetadata(metadata map[string]string) error {
 		if k == "" {
 			return invalid("metadata", "has an empty key")
 		}
-		if err := checkText("metadata key", k, maxName); err != nil {
-			return err
+		if err := checkText("metadata", k, maxName); err != nil {
+			return invalid("metadata", "has a key that %s", reasonOf(err))
 		}
 		if err := checkText(fmt.Sprintf("metadata[%q]", k), metadata[k], maxDescription); err != nil {
 			return err

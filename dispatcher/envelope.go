@@ -2,8 +2,10 @@ package dispatcher
 
 import (
 	"fmt"
+	"mime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -303,6 +305,10 @@ type rawEnvelope string
 func (e rawEnvelope) check(JSONForm) error {
 	if err := egress.CheckContentType(string(e)); err != nil {
 		return invalid("envelope.contentType", "%s", reasonOf(err))
+	}
+	// A type without its subtype is none, though mime takes one.
+	if media, _, err := mime.ParseMediaType(string(e)); err != nil || !strings.Contains(media, "/") {
+		return invalid("envelope.contentType", "must be a media type, such as text/csv")
 	}
 	return nil
 }

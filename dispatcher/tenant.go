@@ -1,6 +1,10 @@
 package dispatcher
 
-import "github.com/postrider/postrider/store"
+import (
+	"strings"
+
+	"github.com/postrider/postrider/store"
+)
 
 // tenant is the Dispatcher of one tenant. Its methods stand in the files of
 // what they do: publish.go, manage.go, rotation.go, inspect.go,
@@ -18,5 +22,11 @@ func (e *Engine) tenant(id string) *tenant {
 
 var _ Dispatcher = (*tenant)(nil)
 
-// check holds for what writes.
-func (t *tenant) check() error { return checkText("tenant", t.id, maxName) }
+// check holds for what writes. A name is a line, where a description may have
+// several.
+func (t *tenant) check() error {
+	if strings.ContainsAny(t.id, "\n\t") {
+		return invalid("tenant", "must not hold control characters")
+	}
+	return checkText("tenant", t.id, maxName)
+}

@@ -75,6 +75,8 @@ func TestRegisterRefusesBadInput(t *testing.T) {
 		{"header twice", `headers["x-y"]`, func(c *dispatcher.EndpointConfig) { c.Headers = map[string]string{"X-Y": "a", "x-y": "b"} }},
 		{"many headers", "headers", func(c *dispatcher.EndpointConfig) { c.Headers = many(51) }},
 		{"many metadata", "metadata", func(c *dispatcher.EndpointConfig) { c.Metadata = many(51) }},
+		{"metadata without a key", "metadata", func(c *dispatcher.EndpointConfig) { c.Metadata = map[string]string{"": "v"} }},
+		{"long key of metadata", "metadata", func(c *dispatcher.EndpointConfig) { c.Metadata = map[string]string{strings.Repeat("k", 256): "v"} }},
 		{"metadata with NUL", `metadata["k"]`, func(c *dispatcher.EndpointConfig) { c.Metadata = map[string]string{"k": "\x00"} }},
 		{"name that is no UTF-8", "name", func(c *dispatcher.EndpointConfig) { c.Name = "\xff" }},
 		{"long name", "name", func(c *dispatcher.EndpointConfig) { c.Name = strings.Repeat("n", 256) }},
@@ -94,8 +96,10 @@ func TestRegisterRefusesBadInput(t *testing.T) {
 	for ep, err := range hooks.Endpoints(t.Context(), dispatcher.EndpointFilter{}) {
 		t.Errorf("something was registered: %+v, %v", ep, err)
 	}
-	_, _, err = hooks.Tenant("a\x00b").Register(t.Context(), good())
-	refused(t, "tenant", "tenant", err)
+	for _, id := range []string{"a\x00b", "a\nb", "a\tb", "a\u0085b", "\xff", strings.Repeat("a", 256)} {
+		_, _, err = hooks.Tenant(id).Register(t.Context(), good())
+		refused(t, fmt.Sprintf("tenant %q", id), "tenant", err)
+	}
 }
 
 func TestUpdateRefusesBadInputAndChangesNothing(t *testing.T) {
@@ -316,10 +320,13 @@ func TestNewRefusesBadOptions(t *testing.T) {
 			dispatcher.FieldType("type"), dispatcher.FieldPayload("\xff")))},
 		"envelope.fields[2]": {dispatcher.WithJSONForm(dispatcher.JavaScript), dispatcher.WithEnvelope(dispatcher.JSONEnvelope(
 			dispatcher.FieldType("type"), dispatcher.FieldPayload("data"), dispatcher.FieldConst("v", json.RawMessage("12345678901234567890"))))},
-		"envelope.contentType": {dispatcher.WithEnvelope(dispatcher.RawEnvelope("text/plain\r\nX-Y: z"))},
 	} {
 		_, err := dispatcher.New(memstore.New(), opts...)
 		refused(t, field, field, err)
+	}
+	for _, malformed := range []string{"", "text", "csv/", "text/plain; charset", "text/plain\r\nX-Y: z"} {
+		_, err := dispatcher.New(memstore.New(), dispatcher.WithEnvelope(dispatcher.RawEnvelope(malformed)))
+		refused(t, fmt.Sprintf("content type %q", malformed), "envelope.contentType", err)
 	}
 	_, err = dispatcher.New(memstore.New(), dispatcher.WithSigner(signer.Ed25519(nil)))
 	if err == nil || err.Error() != "invalid signer: is not usable: keys[0] is nil" {
