@@ -253,8 +253,8 @@ func ParseCatalog(text []byte, compile func(schema []byte) (Schema, error)) (*Ca
 // that breaks the schema of its type, with one for the field "payload". Its
 // reason begins with the JSON pointer (RFC 6901) of the place in the payload,
 // such as "/items/0/price: must be a number", unless that is the payload as a
-// whole. Deprecated types are published as before. Default: any type and any
-// payload.
+// whole. Deprecated types are published as before. Default, also for nil: any type
+// and any payload.
 func WithCatalog(c *Catalog) Option { return func(cfg *config) { cfg.catalog = c } }
 
 // check holds an event to the catalog; there may be none. The payload is only

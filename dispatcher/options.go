@@ -17,7 +17,8 @@ import (
 	"github.com/postrider/postrider/store"
 )
 
-// Option configures an [Engine]. Options are validated together by [New].
+// Option configures an [Engine]. Options are validated together by [New]. Of one
+// that is given twice the later counts, but for those that say that they add.
 type Option func(*config)
 
 type config struct {
@@ -141,9 +142,11 @@ func WithLeaseMargin(d time.Duration) Option { return func(c *config) { c.leaseM
 // Default: 1 s. At least 1 ms and at most 1 h.
 func WithSlowAfter(d time.Duration) Option { return func(c *config) { c.slowAfter = d } }
 
-// WithTransport replaces the transport. The guard against private addresses,
-// the limits on response headers and the refusal of proxies are then the
-// host's own task. Redirects are not followed either way.
+// WithTransport replaces the transport; nil does not. The guard against private
+// addresses, the limits on response headers and the refusal of proxies are then
+// the host's own task, and so are certificates: [WithRootCAs] and
+// [WithClientCertificates] are refused beside it. Redirects are not followed
+// either way.
 func WithTransport(rt http.RoundTripper) Option { return func(c *config) { c.transport = rt } }
 
 // WithPlainHTTP admits endpoints with http URLs. A receiver on the same machine
@@ -154,7 +157,7 @@ func WithPlainHTTP() Option { return func(c *config) { c.plainHTTP = true } }
 // prefixes given, or, with none, loopback and the private networks (RFC 1918,
 // RFC 4193). Everything else that is not globally reachable stays refused, as do
 // the metadata services of clouds that lie inside these or have a public address,
-// unless a prefix given here holds them.
+// unless a prefix given here holds them. Given twice, it adds.
 func WithPrivateAddresses(prefixes ...netip.Prefix) Option {
 	return func(c *config) {
 		c.allowPrivate = c.allowPrivate || len(prefixes) == 0
@@ -162,8 +165,8 @@ func WithPrivateAddresses(prefixes ...netip.Prefix) Option {
 	}
 }
 
-// WithRootCAs sets what certificates of receivers are verified against. Default:
-// the system's. Verification cannot be switched off.
+// WithRootCAs sets what certificates of receivers are verified against. Default,
+// also for nil: the system's. Verification cannot be switched off.
 func WithRootCAs(pool *x509.CertPool) Option { return func(c *config) { c.rootCAs = pool } }
 
 // WithClientCertificates offers certificates to receivers that ask for one.
@@ -262,6 +265,9 @@ func (c *config) check(info store.Info) error {
 			return invalid(fmt.Sprintf("privateAddresses[%d]", i), "is not a valid prefix")
 		}
 	}
+	if err := c.checkCertificates(); err != nil {
+		return err
+	}
 	if e, ok := c.envelope.(interface{ check(JSONForm) error }); ok {
 		if err := e.check(c.jsonForm); err != nil {
 			return err
@@ -285,6 +291,24 @@ func (c *config) check(info store.Info) error {
 		return err
 	}
 	return c.checkKeyring(info)
+}
+
+// checkCertificates finds those that would not be used: a receiver would be refused, or
+// trusted for another reason than the host thinks.
+func (c *config) checkCertificates() error {
+	const beside = "has no effect beside WithTransport: set it in the transport"
+	switch {
+	case c.transport != nil && c.rootCAs != nil:
+		return invalid("rootCAs", beside)
+	case c.transport != nil && len(c.clientCerts) > 0:
+		return invalid("clientCertificates", beside)
+	}
+	for i := range c.clientCerts {
+		if len(c.clientCerts[i].Certificate) == 0 {
+			return invalid(fmt.Sprintf("clientCertificates[%d]", i), "holds no certificate")
+		}
+	}
+	return nil
 }
 
 func (c *config) checkTimes(info store.Info) error {

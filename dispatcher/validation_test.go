@@ -1,6 +1,8 @@
 package dispatcher_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -288,32 +290,35 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for field, opts := range map[string][]dispatcher.Option{
-		"options":             {nil},
-		"signer":              {dispatcher.WithSigner(nil)},
-		"envelope":            {dispatcher.WithEnvelope(nil)},
-		"classifier":          {dispatcher.WithClassifier(nil)},
-		"logger":              {dispatcher.WithLogger(nil)},
-		"retry":               {dispatcher.WithRetry(nil)},
-		"concurrency":         {dispatcher.WithConcurrency(0)},
-		"maxInFlight":         {dispatcher.WithMaxInFlight(-1)},
-		"maxPayload":          {dispatcher.WithMaxPayload(17 << 20)},
-		"maxResponseBody":     {dispatcher.WithMaxResponseBody(2 << 20)},
-		"attemptTimeout":      {dispatcher.WithAttemptTimeout(0)},
-		"leaseMargin":         {dispatcher.WithLeaseMargin(time.Millisecond)},
-		"slowAfter":           {dispatcher.WithSlowAfter(0)},
-		"pollInterval":        {dispatcher.WithPollInterval(-1)},
-		"drainTimeout":        {dispatcher.WithDrainTimeout(-1)},
-		"retention":           {dispatcher.WithRetention(-1)},
-		"maxRetryAfter":       {dispatcher.WithMaxRetryAfter(-1)},
-		"userAgent":           {dispatcher.WithUserAgent("a\r\nb")},
-		"eventIDs.length":     {dispatcher.WithEventIDs(dispatcher.IDFormat{Length: 3})},
-		"eventIDs":            {dispatcher.WithEventIDs(dispatcher.IDFormat{Prefix: "prefix_", Length: 60})},
-		"eventIDs.prefix":     {dispatcher.WithEventIDs(dispatcher.IDFormat{Prefix: "a."})},
-		"crashPolicy.fail":    {dispatcher.WithCrashPolicy(dispatcher.CrashPolicy{Suspect: 5, Fail: 5})},
-		"crashPolicy.suspect": {dispatcher.WithCrashPolicy(dispatcher.CrashPolicy{Suspect: -1})},
-		"keyring":             {dispatcher.WithKeyring(key), dispatcher.WithPlaintextSecrets()},
-		"jsonForm":            {dispatcher.WithJSONForm(9)},
-		"privateAddresses[1]": {dispatcher.WithPrivateAddresses(netip.MustParsePrefix("10.0.0.0/8"), netip.Prefix{})},
+		"options":               {nil},
+		"signer":                {dispatcher.WithSigner(nil)},
+		"envelope":              {dispatcher.WithEnvelope(nil)},
+		"classifier":            {dispatcher.WithClassifier(nil)},
+		"logger":                {dispatcher.WithLogger(nil)},
+		"rootCAs":               {dispatcher.WithTransport(&receiver{}), dispatcher.WithRootCAs(x509.NewCertPool())},
+		"clientCertificates":    {dispatcher.WithTransport(&receiver{}), dispatcher.WithClientCertificates(tls.Certificate{Certificate: [][]byte{{0}}})},
+		"clientCertificates[0]": {dispatcher.WithClientCertificates(tls.Certificate{})},
+		"retry":                 {dispatcher.WithRetry(nil)},
+		"concurrency":           {dispatcher.WithConcurrency(0)},
+		"maxInFlight":           {dispatcher.WithMaxInFlight(-1)},
+		"maxPayload":            {dispatcher.WithMaxPayload(17 << 20)},
+		"maxResponseBody":       {dispatcher.WithMaxResponseBody(2 << 20)},
+		"attemptTimeout":        {dispatcher.WithAttemptTimeout(0)},
+		"leaseMargin":           {dispatcher.WithLeaseMargin(time.Millisecond)},
+		"slowAfter":             {dispatcher.WithSlowAfter(0)},
+		"pollInterval":          {dispatcher.WithPollInterval(-1)},
+		"drainTimeout":          {dispatcher.WithDrainTimeout(-1)},
+		"retention":             {dispatcher.WithRetention(-1)},
+		"maxRetryAfter":         {dispatcher.WithMaxRetryAfter(-1)},
+		"userAgent":             {dispatcher.WithUserAgent("a\r\nb")},
+		"eventIDs.length":       {dispatcher.WithEventIDs(dispatcher.IDFormat{Length: 3})},
+		"eventIDs":              {dispatcher.WithEventIDs(dispatcher.IDFormat{Prefix: "prefix_", Length: 60})},
+		"eventIDs.prefix":       {dispatcher.WithEventIDs(dispatcher.IDFormat{Prefix: "a."})},
+		"crashPolicy.fail":      {dispatcher.WithCrashPolicy(dispatcher.CrashPolicy{Suspect: 5, Fail: 5})},
+		"crashPolicy.suspect":   {dispatcher.WithCrashPolicy(dispatcher.CrashPolicy{Suspect: -1})},
+		"keyring":               {dispatcher.WithKeyring(key), dispatcher.WithPlaintextSecrets()},
+		"jsonForm":              {dispatcher.WithJSONForm(9)},
+		"privateAddresses[1]":   {dispatcher.WithPrivateAddresses(netip.MustParsePrefix("10.0.0.0/8"), netip.Prefix{})},
 		"envelope.fields[0]": {dispatcher.WithEnvelope(dispatcher.JSONEnvelope(
 			dispatcher.FieldConst("v", panicking{}), dispatcher.FieldPayload("data")))},
 		"envelope.fields[1]": {dispatcher.WithEnvelope(dispatcher.JSONEnvelope(
