@@ -255,6 +255,22 @@ func TestPublishHoldsToCatalog(t *testing.T) {
 }
 
 // No catalog admits every type; one without types, none.
+// There is nothing to send for a type whose payloads have to be of a form, unless the
+// catalog has an example.
+func TestSendTestNeedsAnExampleThatFits(t *testing.T) {
+	c := mustCatalog(t, dispatcher.EventTypeInfo{Name: "invoice.paid", Schema: compile(t, `{"type": "object"}`)})
+	rc := &receiver{}
+	e := newEngine(t, memstore.New(), rc, dispatcher.WithCatalog(c))
+	ep := register(t, e, dispatcher.EndpointConfig{})
+	for _, eventType := range []string{"", "invoice.paid", "invoice.lost"} {
+		_, err := e.SendTest(t.Context(), ep.ID, eventType)
+		refused(t, eventType, "type", err)
+	}
+	if len(rc.log()) != 0 {
+		t.Error("something was sent")
+	}
+}
+
 func TestNoCatalog(t *testing.T) {
 	ctx := context.Background()
 	for name, tt := range map[string]struct {

@@ -22,7 +22,7 @@ func (t *tenant) SendTest(ctx context.Context, endpointID, eventType string) (At
 	if example, ok := e.cfg.catalog.example(eventType); ok {
 		payload = example
 	} else if info, known := e.cfg.catalog.Type(eventType); known && info.Schema != nil {
-		return Attempt{}, invalid("eventType", "%q has a schema and no example in the catalog to send", eventType)
+		return Attempt{}, invalid("type", "%q has a schema and no example in the catalog to send", eventType)
 	}
 	now := time.Now()
 	stored, err := e.encode(t.id, Event{ID: e.cfg.eventIDs.test(), Type: eventType, Payload: payload}, now)
