@@ -62,7 +62,8 @@ type EndpointManager interface {
 	// RotateSecret gives the endpoint a new secret and returns it. See
 	// [Rotation] for when it begins to sign.
 	RotateSecret(ctx context.Context, id string, r Rotation) (signer.Secret, error)
-	// SwitchSecret makes a prepared secret sign, in place of the others.
+	// SwitchSecret makes a prepared secret sign. Those that signed until now end,
+	// or go on beside it for 24 h where the signer can carry several signatures.
 	// [store.ErrConflict] if none is prepared, or too many sign (see [Rotation]).
 	SwitchSecret(ctx context.Context, id string) error
 	// Pause holds deliveries back; they are made and wait. One small write,

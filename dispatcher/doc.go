@@ -52,6 +52,7 @@
 //	[store.ErrFull]           the store has no room; nothing was written
 //	[store.ErrInvalidCursor]  a cursor that is not of this list
 //	[store.ErrForeignTx]      a transaction of another store
+//	[ErrPayloadPurged]        the event's payload is gone, and cannot be sent again
 //	[ErrRunning]              Run, while it runs
 //
 // Any other error is the store's, such as a lost connection. A Publish that

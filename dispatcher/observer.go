@@ -10,13 +10,14 @@ import (
 
 // Observer is told what happens. Every field is optional. Calls come from the
 // engine's own goroutines, several at once: they must be quick and safe for
-// concurrent use. A panic is contained and logged, and so is a callback that ends
-// its goroutine ([runtime.Goexit], as testing's FailNow does), unless it was called
-// in a host's call, such as Publish. What they are given is shared and must not be
-// changed.
+// concurrent use. What a method did, such as Publish, Pause or Cancel, they are
+// told within it, on the goroutine of its caller and with its context. A panic is
+// contained and logged, and so is, on the engine's own, a callback that ends its
+// goroutine ([runtime.Goexit], as testing's FailNow does). What they are given is
+// shared and must not be changed.
 type Observer struct {
 	// Published: an event was stored with these deliveries. In a transaction of
-	// the host, which may still be rolled back.
+	// the host, which is still open then, and may be rolled back.
 	Published func(ctx context.Context, e PublishedEvent, deliveries []DeliveryRef)
 	// Attempted: an attempt ended. Its outcome is not yet stored.
 	Attempted func(ctx context.Context, d Delivery, a Attempt)

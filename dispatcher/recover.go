@@ -53,8 +53,9 @@ type Recovery struct {
 	// required; a zero To means now.
 	From, To time.Time
 	// All replays what was delivered as well. Otherwise only what was missed is
-	// replayed: deliveries that failed or were cancelled, and events that match
-	// now and have no delivery to the endpoint.
+	// replayed: deliveries that failed or were cancelled, and events that have no
+	// delivery to the endpoint. Either way only what the endpoint's patterns match
+	// now.
 	All bool
 	// DryRun only counts. The counts are those of the same Recovery without it,
 	// if nothing changes in between.

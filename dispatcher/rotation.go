@@ -27,7 +27,8 @@ type Rotation struct {
 	// and at most 90 days. [NoGrace] ends it at once, and those of earlier rotations. At most
 	// 8 secrets of an endpoint sign at a time: one more is a [store.ErrConflict].
 	Grace time.Duration
-	// Prepare asks for preparing, and for SwitchSecret, with any signer.
+	// Prepare asks for preparing, and for SwitchSecret, with any signer. Grace plays
+	// no part then.
 	Prepare bool
 }
 

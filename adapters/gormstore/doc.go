@@ -96,9 +96,12 @@
 //
 // SQLite has one writer at a time. While a transaction of the host that has
 // written, or is immediate, is open, nobody else publishes, claims or settles: keep
-// them short. The store's own calls that wait for their turn share a transaction,
-// so many publishers cost less than one after another. Several processes on one
-// machine can share a file; on a network file system they cannot.
+// them short. Others wait within the driver, for busy_timeout: where a context or
+// [WithTimeout] ends sooner, the call returns no sooner. So a Publish within such a
+// transaction, where PublishTx was meant, waits in vain and fails. The store's own
+// calls that wait for their turn share a transaction, so many publishers cost less
+// than one after another. Several processes on one machine can share a file; on a
+// network file system they cannot.
 //
 // # Tables
 //

@@ -36,7 +36,8 @@ func WithSchema(schema string) Option { return func(c *config) { c.schema = sche
 
 // WithTimeout bounds every statement, and every transaction of the store's own,
 // including the wait for a connection. It applies beside the deadline of the
-// caller's context. The default is 30 seconds; it must be at least 10 ms.
+// caller's context; on SQLite a wait for the writer can outlast both, by
+// busy_timeout. The default is 30 seconds; it must be at least 10 ms.
 func WithTimeout(d time.Duration) Option { return func(c *config) { c.timeout = d } }
 
 // WithLogger sets where the store reports what needs a person's attention, such
