@@ -25,6 +25,8 @@
 // An [Engine] is the [Dispatcher] of the tenant "". [Engine.Tenant] returns
 // that of another one; a tenant sees its own endpoints, events and deliveries
 // and nobody else's. EraseTenant of the store removes all of it ([store.Retention]).
+// Stop publishing for the tenant before: what is published after it is kept, as of
+// any tenant.
 //
 // # Catalog
 //

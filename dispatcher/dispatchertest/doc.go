@@ -17,7 +17,8 @@
 // test lasts.
 //
 //	rcv := dispatchertest.NewReceiver(t)
-//	hooks, err := dispatcher.New(memstore.New(), rcv.Options()...)
+//	hooks, err := dispatcher.New(memstore.New(), append(rcv.Options(),
+//		dispatcher.WithRetry(dispatcher.Schedule(0, 0)))...) // by default the first retry comes after 5 s
 //	_, _, err = hooks.Register(ctx, rcv.Endpoint("invoice.*"))
 //	dispatchertest.Run(t, hooks)
 //	…
