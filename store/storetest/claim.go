@@ -65,11 +65,13 @@ func claimOrder(t *tester) {
 		ids[id] = t.publish("", id, l)[0]
 	}
 	delays := map[string]int{"x": 3, "y": 1, "z": 2}
+	var outcomes []store.Outcome
 	for _, c := range t.take(held, 3, l).Deliveries {
 		o := outcome(c, store.StatePending)
 		o.Delay = time.Duration(delays[c.Delivery.EventID]) * t.unit / 2
-		t.settled(o)
+		outcomes = append(outcomes, o)
 	}
+	t.settled(outcomes...) // at once: a delay begins with its call
 	t.pass(2 * t.unit)
 	got = nil
 	for range 3 {
