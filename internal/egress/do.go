@@ -119,7 +119,7 @@ func (s *Sender) do(rt http.RoundTripper, req Request, lim Limits) (res Response
 	start := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
-			res.setError(&Error{Class: ClassPanic, text: Text(fmt.Sprintf("panic: %v", p), maxErrorText)})
+			res.setError(&Error{Class: ClassPanic, text: Text(withoutURL(fmt.Sprintf("panic: %v", p), req.URL), maxErrorText)})
 		}
 		if a != nil {
 			m := a.snapshot()

@@ -345,6 +345,9 @@ func TestDoHostRoundTripper(t *testing.T) {
 	}{
 		{"panic", roundTripFunc(func(*http.Request) (*http.Response, error) { panic("at the\ndisco") }), 0, ClassPanic, "panic: at the\uFFFDdisco"},
 		{"panic in the body", answer(body(func([]byte) (int, error) { panic("late") })), 200, ClassPanic, "panic: late"},
+		{"panic with the URL", roundTripFunc(func(r *http.Request) (*http.Response, error) {
+			panic(&url.Error{Op: "Post", URL: r.URL.String(), Err: sentinel})
+		}), 0, ClassPanic, "panic: Post \"[url]\": out of \uFFFD[31mred\uFFFD ink"},
 		{"nothing", answer(nil), 0, ClassOther, "RoundTripper returned neither a response nor an error"},
 		{"no RoundTripper", nil, 0, ClassOther, "no RoundTripper or no URL"},
 		{"no body", answer(&http.Response{StatusCode: 200}), 200, ClassNone, ""},
