@@ -134,8 +134,9 @@ func WithAttemptTimeout(d time.Duration) Option { return func(c *config) { c.tim
 
 // WithLeaseMargin sets by how much a lease is longer than the attempt timeout.
 // It must cover the storing of an outcome; what a killed process held is taken
-// up again after timeout and margin. Default: 30 s. At least 100 ms and at most
-// 1 h.
+// up again after timeout and margin. A remote key, of a keyring or a signer, has half
+// of it to answer, or the attempt timeout if that is less. Default: 30 s. At least
+// 100 ms and at most 1 h.
 func WithLeaseMargin(d time.Duration) Option { return func(c *config) { c.leaseMargin = d } }
 
 // WithSlowAfter sets when an attempt counts as slow; see [WithConcurrency].
