@@ -182,6 +182,7 @@ func isClosedText(err error) bool {
 		"http2: client conn could not be established",
 		"http2: Transport: cannot retry err [",
 		"http2: Transport received Server's graceful shutdown GOAWAY",
+		"http2: Transport received GOAWAY from server ErrCode:",
 	} {
 		if strings.HasPrefix(s, prefix) {
 			return true

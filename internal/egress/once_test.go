@@ -118,6 +118,11 @@ func TestDoHTTP2Replay(t *testing.T) {
 			}
 			return true
 		}, 2, ClassNone},
+		// net/http takes such a server for one that will not have a second one either.
+		{"going away with an error before the request", func(c *h2conn, _ uint32, _ int32) bool {
+			c.goAway(0, enhanceYourCalm)
+			return true
+		}, 1, ClassReset},
 		{"going away for ever", func(c *h2conn, _ uint32, _ int32) bool {
 			c.goAway(0, noError)
 			return true
