@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"bytes"
 	"cmp"
+	"encoding/base64"
 	"slices"
 	"strings"
 
@@ -28,17 +29,32 @@ func newEchoes(custom []store.Header) (e echoes) {
 		if isPreference(f.Name) {
 			continue
 		}
-		forms := []string{f.Value}
-		if _, token, ok := strings.Cut(f.Value, " "); ok { // a scheme and a token, mostly
-			forms = append(forms, token)
-		}
-		for _, v := range forms {
+		for _, v := range parts(f) {
 			e = append(e, v, escapeEcho.Replace(v), escapeSlashes.Replace(v))
 		}
 	}
 	slices.SortFunc(e, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
 	e = slices.Compact(e)
 	return slices.DeleteFunc(e, func(v string) bool { return len(v) < minEcho })
+}
+
+// parts returns the value of a field, and what receivers take out of it.
+func parts(f store.Header) []string {
+	all := []string{f.Value}
+	if scheme, token, ok := strings.Cut(f.Value, " "); ok {
+		all = append(all, token)
+		if login, err := base64.StdEncoding.DecodeString(token); err == nil && strings.EqualFold(scheme, "Basic") {
+			_, password, _ := strings.Cut(string(login), ":")
+			all = append(all, string(login), password)
+		}
+	}
+	if f.Name == "Cookie" {
+		for pair := range strings.SplitSeq(f.Value, ";") {
+			_, v, _ := strings.Cut(pair, "=")
+			all = append(all, v)
+		}
+	}
+	return all
 }
 
 // In JSON a value is escaped, by some (PHP) with its slashes.

@@ -2,6 +2,7 @@ package dispatcher_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -87,4 +88,34 @@ func TestEchoesOfCredentialsAreNotRecorded(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Nor does it bring in what it takes out of them.
+func TestEchoesOfParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rc := &receiver{answer: func(r *http.Request, _ int) (*http.Response, error) {
+			user, password, ok := r.BasicAuth()
+			cookie, err := r.Cookie("session")
+			if !ok || err != nil {
+				t.Errorf("%v, %v", ok, err)
+			}
+			resp := respond(500, "X-Login", user+":"+password)
+			body := fmt.Sprintf("password=%s session=%s", password, cookie.Value)
+			resp.Body, resp.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+			return resp, nil
+		}}
+		e := newEngine(t, memstore.New(), rc)
+		defer start(t, e)()
+		login := base64.StdEncoding.EncodeToString([]byte("user:open sesame"))
+		register(t, e, dispatcher.EndpointConfig{Headers: map[string]string{"authorization": "Basic " + login, "cookie": "session=0123456789; lang=en"}})
+		rcpt := publish(t, e, dispatcher.Event{})
+		elapse(time.Second)
+		attempts, err := e.Attempts(t.Context(), rcpt.Deliveries[0].ID)
+		if err != nil || len(attempts) != 1 {
+			t.Fatal(attempts, err)
+		}
+		if a := attempts[0]; string(a.ResponseBody) != "password=[redacted] session=[redacted]" || a.ResponseHeader[0].Value != "[redacted]" {
+			t.Errorf("%s, %v", a.ResponseBody, a.ResponseHeader)
+		}
+	})
 }
