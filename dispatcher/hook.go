@@ -40,7 +40,7 @@ type Outgoing struct {
 }
 
 // WithSendHook adds a hook around each attempt. Several are called in their
-// order, and after the attempt in reverse.
+// order, and after the attempt in reverse. Default: none.
 func WithSendHook(h SendHook) Option {
 	return func(c *config) { c.hooks = append(slices.Clip(c.hooks), h) }
 }

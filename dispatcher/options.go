@@ -151,14 +151,15 @@ func WithSlowAfter(d time.Duration) Option { return func(c *config) { c.slowAfte
 func WithTransport(rt http.RoundTripper) Option { return func(c *config) { c.transport = rt } }
 
 // WithPlainHTTP admits endpoints with http URLs. A receiver on the same machine
-// needs [WithPrivateAddresses] as well.
+// needs [WithPrivateAddresses] as well. Default: https alone.
 func WithPlainHTTP() Option { return func(c *config) { c.plainHTTP = true } }
 
 // WithPrivateAddresses lets requests reach addresses that are not public: the
 // prefixes given, or, with none, loopback and the private networks (RFC 1918,
 // RFC 4193). Everything else that is not globally reachable stays refused, as do
 // the metadata services of clouds that lie inside these or have a public address,
-// unless a prefix given here holds them. Given twice, it adds.
+// unless a prefix given here holds them. Given twice, it adds. Default: public
+// addresses alone.
 func WithPrivateAddresses(prefixes ...netip.Prefix) Option {
 	return func(c *config) {
 		c.allowPrivate = c.allowPrivate || len(prefixes) == 0
@@ -171,6 +172,7 @@ func WithPrivateAddresses(prefixes ...netip.Prefix) Option {
 func WithRootCAs(pool *x509.CertPool) Option { return func(c *config) { c.rootCAs = pool } }
 
 // WithClientCertificates offers certificates to receivers that ask for one.
+// Default: none.
 func WithClientCertificates(certs ...tls.Certificate) Option {
 	return func(c *config) { c.clientCerts = slices.Clone(certs) }
 }
@@ -224,10 +226,10 @@ type CrashPolicy struct {
 }
 
 // WithCrashPolicy sets what happens to deliveries whose leases expire again and
-// again.
+// again. Default: the zero [CrashPolicy], which has the defaults of its fields.
 func WithCrashPolicy(p CrashPolicy) Option { return func(c *config) { c.crashes = p } }
 
-// WithObserver adds an observer. Several may be added.
+// WithObserver adds an observer. Several may be added. Default: none.
 func WithObserver(o Observer) Option {
 	return func(c *config) { c.observers = append(slices.Clip(c.observers), o) }
 }

@@ -77,7 +77,7 @@ const recoveryPage = 200
 
 func (t *tenant) Resend(ctx context.Context, deliveryID string) error {
 	if _, err := t.requeue(ctx, store.RequeueItem{Tenant: t.id, DeliveryID: deliveryID}); err != nil {
-		return fmt.Errorf("delivery %s: %w", deliveryID, err)
+		return fmt.Errorf("delivery %s: %w", legible(deliveryID, maxIDLen), err)
 	}
 	return nil
 }
@@ -98,7 +98,7 @@ func (t *tenant) Replay(ctx context.Context, eventID string, endpointIDs ...stri
 	} else {
 		for _, id := range endpointIDs {
 			if _, err := t.engine.store.Endpoint(ctx, t.id, id); err != nil {
-				return nil, fmt.Errorf("endpoint %s: %w", id, err)
+				return nil, fmt.Errorf("endpoint %s: %w", legible(id, maxIDLen), err)
 			}
 		}
 	}

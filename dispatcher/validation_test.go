@@ -266,6 +266,9 @@ func TestErrorsNameTheRecord(t *testing.T) {
 		{stale, store.ErrConflict, "endpoint " + ep.ID + " has revision 1, not 2: conflict"},
 		{hooks.SwitchSecret(t.Context(), ep.ID), store.ErrConflict, "endpoint " + ep.ID + " has no prepared secret: conflict"},
 		{hooks.Resend(t.Context(), "dlv_none"), store.ErrNotFound, "delivery dlv_none: not found"},
+		// An id comes from a URL as often as not: it must not make lines of a log.
+		{hooks.Resend(t.Context(), "x\nlevel=ERROR"), store.ErrNotFound, "delivery x\ufffdlevel=ERROR: not found"},
+		{hooks.Resend(t.Context(), strings.Repeat("x", 1000)), store.ErrNotFound, "delivery " + strings.Repeat("x", 64) + "…: not found"},
 	} {
 		if !errors.Is(c.got, c.is) || c.got.Error() != c.want {
 			t.Errorf("%v, want %s", c.got, c.want)
