@@ -178,8 +178,13 @@ func WithClientCertificates(certs ...tls.Certificate) Option {
 }
 
 // WithMaxResponseBody sets how much of an answer's body is kept with the
-// attempt, in bytes. Default: 16 KiB. At most 1 MiB; negative keeps none.
-func WithMaxResponseBody(bytes int) Option { return func(c *config) { c.maxResponseBody = bytes } }
+// attempt, in bytes. Default: 16 KiB. At most 1 MiB; 0 keeps none, nor does less.
+func WithMaxResponseBody(bytes int) Option {
+	if bytes == 0 {
+		bytes = -1 // to egress 0 is its default
+	}
+	return func(c *config) { c.maxResponseBody = bytes }
+}
 
 // WithUserAgent sets the User-Agent header; "" sends none. Default:
 // "Postrider/1 (webhooks)".
