@@ -73,6 +73,11 @@ func (s *Store) deleteHistory(ctx context.Context, c conn, h history) error {
 	if err := s.deleteRows(ctx, c, "events", "seq", h.events); err != nil {
 		return err
 	}
+	if s.dialect == sqlite {
+		if err := s.noteGone(ctx, c, h); err != nil {
+			return err
+		}
+	}
 	delta := make(tally)
 	for _, d := range h.deliveries {
 		var less store.Counts

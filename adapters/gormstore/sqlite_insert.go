@@ -3,6 +3,7 @@ package gormstore
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"time"
 )
 
@@ -13,7 +14,13 @@ type sqliteQueue struct{ *Store }
 
 const (
 	sqliteLast = `SELECT MAX(COALESCE((SELECT MAX(seq) FROM {events} WHERE seq <= ?), 0),
-		COALESCE((SELECT MAX(id) FROM {deliveries} WHERE id <= ?), 0))`
+		COALESCE((SELECT MAX(id) FROM {deliveries} WHERE id <= ?), 0),
+		COALESCE((SELECT CAST(value AS INTEGER) FROM {meta} WHERE name = 'last_gone' AND CAST(value AS INTEGER) <= ?), 0))`
+
+	// sqliteGone notes a number of what is deleted, if it is above the one noted, or
+	// that is of a clock that was far ahead.
+	sqliteGone = `INSERT INTO {meta} (name, value) VALUES ('last_gone', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+		WHERE CAST(value AS INTEGER) NOT BETWEEN CAST(excluded.value AS INTEGER) AND ?`
 
 	sqliteInsertEvent = `INSERT INTO {events} (seq, tenant, id, type, content_type, header, digest, body, span, happened_at, not_before, not_after)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, id) DO NOTHING`
@@ -63,15 +70,41 @@ func (q sqliteQueue) insert(ctx context.Context, c conn, events []*newEvent) err
 // clockAhead is how far ahead of the clock numbers may be that others follow.
 const clockAhead = time.Hour
 
-// nextNumber returns the number that follows all others: on SQLite, where nobody
-// else inserts meanwhile. Numbers are times, and if the clock was once far ahead, in
-// another year, the numbers of that time are left alone: what follows them would be
-// said to be of then, too, and be kept until then.
+// mostNumber is the highest number that others follow.
+func mostNumber(now int64) int64 { return (now + clockAhead.Microseconds()) * 1000 }
+
+// nextNumber returns the number that follows all others, of what is gone, too: on
+// SQLite, where nobody else inserts meanwhile. Numbers are times, and if the clock
+// was once far ahead, in another year, the numbers of that time are left alone: what
+// follows them would be said to be of then, too, and be kept until then.
 func (s *Store) nextNumber(ctx context.Context, c conn, now int64) (int64, error) {
-	most := (now + clockAhead.Microseconds()) * 1000
+	most := mostNumber(now)
 	var last int64
-	err := c.one(ctx, sqliteLast, []any{most, most}, &last)
+	err := c.one(ctx, sqliteLast, []any{most, most, most}, &last)
 	return max(now*1000, last+1), err
+}
+
+// noteGone is told of what is deleted, on SQLite, where numbers follow one another:
+// if the clock is put back, they must not come again. A claim of what is gone could
+// then settle what came instead. Elsewhere a part of each number is chance.
+func (s *Store) noteGone(ctx context.Context, c conn, h history) error {
+	now, err := c.now(ctx)
+	if err != nil {
+		return err
+	}
+	most, last := mostNumber(now), int64(0)
+	for _, numbers := range [][]int64{h.events, h.numbers()} {
+		for _, n := range numbers {
+			if n <= most {
+				last = max(last, n)
+			}
+		}
+	}
+	if last == 0 {
+		return nil
+	}
+	_, err = c.exec(ctx, sqliteGone, strconv.FormatInt(last, 10), most)
+	return err
 }
 
 // insertEvent stores an event with its deliveries, unless it was there.

@@ -214,6 +214,9 @@ func TestSchema(t *testing.T) {
 		}
 		other := h.store(t, db) // beside it, under the same prefix
 		wantCount(t, other, 0, 0)
+		if r, err := s.EraseTenant(t.Context(), "", 10); err != nil || r.Events != 1 {
+			t.Errorf("erased %+v, %v, want one event", r, err)
+		}
 		if other.Info().ID == s.Info().ID {
 			t.Error("two stores in different schemas have one id")
 		}
