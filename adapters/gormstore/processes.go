@@ -27,9 +27,10 @@ func (s *Store) Announce(ctx context.Context, a store.Announcement, life time.Du
 		if err != nil {
 			return err
 		}
-		// They are deleted by their keys: anything else waits for rows that another
-		// process is about to replace, and MySQL's sql_safe_updates refuses it.
-		gone := []string{a.Process}
+		var gone []string
+		if life <= 0 {
+			gone = append(gone, a.Process)
+		}
 		err = c.query(ctx, "SELECT id, fingerprint, expires_at FROM {processes} ORDER BY id", nil, func(rows *sql.Rows) error {
 			var o store.Announcement
 			var options []byte
@@ -53,6 +54,8 @@ func (s *Store) Announce(ctx context.Context, a store.Announcement, life time.Du
 		if err != nil {
 			return err
 		}
+		// They are deleted by their keys: anything else waits for rows that another
+		// process is about to replace, and MySQL's sql_safe_updates refuses it.
 		err = inLists(gone, func(list string, args []any) error {
 			_, err := c.exec(ctx, "DELETE FROM {processes} WHERE id IN ("+list+") AND (id = ? OR expires_at <= ?)", append(args, a.Process, now)...)
 			return err
@@ -60,7 +63,8 @@ func (s *Store) Announce(ctx context.Context, a store.Announcement, life time.Du
 		if err != nil || life <= 0 {
 			return err
 		}
-		_, err = c.exec(ctx, "INSERT INTO {processes} (id, fingerprint, seen_at, expires_at) VALUES (?, ?, ?, ?)",
+		// Another call may announce the same process meanwhile.
+		_, err = c.exec(ctx, "INSERT INTO {processes} (id, fingerprint, seen_at, expires_at) VALUES (?, ?, ?, ?) "+s.dialect.replaceProcess(),
 			a.Process, string(options), now, now+life.Microseconds())
 		return err
 	})
@@ -68,4 +72,12 @@ func (s *Store) Announce(ctx context.Context, a store.Announcement, life time.Du
 		return nil, err
 	}
 	return others, nil
+}
+
+// replaceProcess ends an insert of a process that may be there.
+func (d dialect) replaceProcess() string {
+	if d == mysql || d == mariadb {
+		return "ON DUPLICATE KEY UPDATE fingerprint = VALUES(fingerprint), seen_at = VALUES(seen_at), expires_at = VALUES(expires_at)"
+	}
+	return "ON CONFLICT (id) DO UPDATE SET fingerprint = excluded.fingerprint, seen_at = excluded.seen_at, expires_at = excluded.expires_at"
 }
