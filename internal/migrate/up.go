@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Up brings the tables to the last of versions and returns how far they are
@@ -38,6 +39,9 @@ func (t Tables) atOnce(ctx context.Context, db *sql.DB, versions []Version) (Sta
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit this does nothing
 	if t.Dialect == "postgres" {
+		if _, err := tx.ExecContext(ctx, postgresPatience); err != nil {
+			return State{}, err
+		}
 		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", t.lockNumber()); err != nil {
 			return State{}, err
 		}
@@ -59,6 +63,12 @@ func (t Tables) atOnce(ctx context.Context, db *sql.DB, versions []Version) (Sta
 	}
 	return state, tx.Commit()
 }
+
+// postgresPatience takes off, for the transaction, what limits of time the role or
+// the database has for everyday statements: another process is waited for as long as
+// it takes, and what an upgrade does may take long. lock_timeout stays: whoever waits
+// for a table makes everybody else wait.
+const postgresPatience = `SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN ('statement_timeout', 'transaction_timeout')`
 
 // stepwise does one statement after another and notes each, because statements
 // that change tables commit by themselves on MySQL.
@@ -115,12 +125,13 @@ func (t Tables) step(ctx context.Context, conn *sql.Conn, texts ...string) error
 	return tx.Commit()
 }
 
-// lock takes a lock of MySQL's that belongs to the connection. It waits for a second
-// at a time, for a driver may give a silent server up after a few (readTimeout).
+// lock takes a lock of MySQL's that belongs to the connection. It asks again and
+// again: the server may limit the time of a statement that waits (max_execution_time,
+// MariaDB's max_statement_time), and a driver give a silent server up (readTimeout).
 func (t Tables) lock(ctx context.Context, conn *sql.Conn) error {
-	for {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second/2) {
 		var got sql.NullInt64
-		if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 1)", t.lockName()).Scan(&got); err != nil {
+		if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 0)", t.lockName()).Scan(&got); err != nil {
 			return err
 		}
 		switch {
@@ -128,6 +139,11 @@ func (t Tables) lock(ctx context.Context, conn *sql.Conn) error {
 			return errors.New("the server refuses the lock " + t.lockName())
 		case got.Int64 == 1:
 			return nil
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }

@@ -1,9 +1,6 @@
 package gormstore_test
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -14,11 +11,9 @@ import (
 	"testing/fstest"
 	"time"
 
-	"gorm.io/driver/mysql"
 	"gorm.io/gorm"
 
 	"github.com/postrider/postrider/adapters/gormstore"
-	"github.com/postrider/postrider/internal/integration/servers"
 	"github.com/postrider/postrider/internal/migrate"
 	"github.com/postrider/postrider/store"
 )
@@ -272,36 +267,4 @@ func TestUpgradeFails(t *testing.T) {
 		}
 		wantCount(t, s, 2, 2)
 	})
-}
-
-// TestMigrateWaits waits for another process on a connection that gives up soon
-// when the server is silent.
-func TestMigrateWaits(t *testing.T) {
-	for name, dsn := range map[string]string{"mysql": servers.SharedMySQL(t, "9").DSN, "mariadb": servers.SharedMariaDB(t, "10.11").DSN} {
-		t.Run(name, func(t *testing.T) {
-			h := newHost(t, database{name: name, shared: true, fresh: fixed(mysql.Open(with(dsn, "readTimeout=2s")))})
-			db := h.open(t, 1)
-			other, err := poolOf(t, h.open(t, 1)).Conn(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer other.Close()
-			sum := sha256.Sum256([]byte("postrider " + h.prefix))
-			lock := "postrider_" + hex.EncodeToString(sum[:10])
-			var got int
-			if err := other.QueryRowContext(t.Context(), "SELECT GET_LOCK(?, 0)", lock).Scan(&got); err != nil || got != 1 {
-				t.Fatalf("the lock of another process: %d, %v", got, err)
-			}
-			s := h.bare(t, db)
-			if err := s.Migrate(within(t, 4*time.Second)); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("Migrate while another process does: %v, want that it waits", err)
-			}
-			if _, err := other.ExecContext(t.Context(), "DO RELEASE_LOCK(?)", lock); err != nil {
-				t.Fatal(err)
-			}
-			if err := s.Migrate(within(t, 20*time.Second)); err != nil {
-				t.Error(err)
-			}
-		})
-	}
 }
