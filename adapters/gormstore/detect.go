@@ -14,7 +14,7 @@ import (
 // database is what New found out.
 type database struct {
 	dialect dialect
-	// identity tells databases apart.
+	// identity tells databases apart, for this process.
 	identity string
 	durable  bool
 	// checkpoint is how long SQLite lets its log become, see [checkpointed].
@@ -42,11 +42,21 @@ func detect(ctx context.Context, db *sql.DB, name string) (database, error) {
 func detectPostgres(ctx context.Context, db *sql.DB) (database, error) {
 	var number int
 	var encoding, identity string
+	var may bool
 	err := db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),
-		current_database() || ' ' || (SELECT oid FROM pg_database WHERE datname = current_database()) || ' ' || COALESCE(current_schema(), '')`).
-		Scan(&number, &encoding, &identity)
+		current_database() || ' ' || (SELECT oid FROM pg_database WHERE datname = current_database()) || ' ' || COALESCE(current_schema(), ''),
+		has_function_privilege('pg_control_system()', 'EXECUTE')`).
+		Scan(&number, &encoding, &identity, &may)
 	if err != nil {
 		return database{}, failed("asking the server for its version", err)
+	}
+	if may {
+		// Databases of one name and number are on every server.
+		var server int64
+		if err := db.QueryRowContext(ctx, "SELECT system_identifier FROM pg_control_system()").Scan(&server); err != nil {
+			return database{}, failed("asking the server for its identifier", err)
+		}
+		identity += " " + strconv.FormatInt(server, 10)
 	}
 	if encoding != "UTF8" {
 		return database{}, fmt.Errorf("gormstore: the database's encoding is %s: must be UTF8", encoding)
