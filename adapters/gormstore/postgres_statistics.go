@@ -19,7 +19,11 @@ var grown = []struct{ table, columns string }{
 	{"{attempts}", "(delivery_id, number)"},
 }
 
-const postgresGrown = `SELECT pg_relation_size(oid) / 8192 > 4 * greatest(relpages, 10) FROM pg_class WHERE oid = to_regclass(?)`
+// postgresGrown tells whether a table has outgrown its statistics, and this account
+// may take them: otherwise the server would write a warning into its log each time.
+const postgresGrown = `SELECT pg_relation_size(oid) / 8192 > 4 * greatest(relpages, 10)
+	AND CASE WHEN current_setting('server_version_num')::int < 170000 THEN pg_has_role(relowner, 'USAGE') ELSE has_table_privilege(oid, 'MAINTAIN') END
+	FROM pg_class WHERE oid = to_regclass(?)`
 
 // refreshStatistics takes the statistics of tables that have outgrown them. What
 // goes wrong is left to autovacuum.
