@@ -11,9 +11,9 @@ import (
 )
 
 // A cursor is a place in a list, and a checksum over it, the kind of the list,
-// its filters and the identity of the store: that of another store or another
-// query is told from one of this query. Any process on the same database reads
-// it.
+// its filters and the id of the tables: that of another store or another query is
+// told from one of this query. Any process on the same tables reads it, also when
+// another server has taken over.
 const checksumLen = 8
 
 var cursorText = base64.RawURLEncoding.Strict()
@@ -23,7 +23,7 @@ func (s *Store) cursor(kind string, filter []any, place []byte) string {
 }
 
 func (s *Store) checksum(kind string, filter []any, place []byte) []byte {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%#v\n%s", s.info.ID, kind, filter, place))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%#v\n%s", s.tablesID(), kind, filter, place))
 	return sum[:checksumLen]
 }
 

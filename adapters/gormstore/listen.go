@@ -34,6 +34,9 @@ const (
 // Those in transactions of the host do.
 func (s *Store) Listen(ctx context.Context, wake func(...string)) error {
 	if s.hears() {
+		if err := s.identify(ctx, "listening"); err != nil {
+			return err
+		}
 		err := s.listen(ctx, wake)
 		switch {
 		case ctx.Err() != nil:

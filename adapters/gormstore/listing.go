@@ -51,6 +51,9 @@ func (l *listing[K, T]) page(ctx context.Context, s *Store, doing string) (page 
 	}
 	before := l.newest
 	if l.cursor != "" {
+		if err := s.identify(ctx, doing); err != nil {
+			return page, err
+		}
 		place, err := s.placeOf(l.kind, l.filter, l.cursor)
 		if err == nil {
 			before, err = l.parse(place)

@@ -70,7 +70,6 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return failed(doing, err)
 	}
-	s.schema.checked.Store(true)
 	return nil
 }
 

@@ -259,9 +259,9 @@ func (n *notices) isOwn(number int64) bool {
 	return slices.Contains(n.latest[:min(n.inserts, len(n.latest))], number)
 }
 
-// channel is the name of the channel of Postgres on which inserts are told:
-// that of the database, schema and prefix.
+// channel is the name of the channel of Postgres on which inserts are told: that of
+// the tables, whatever search path or option leads to them.
 func (s *Store) channel() string {
-	sum := sha256.Sum256([]byte(s.info.ID))
+	sum := sha256.Sum256([]byte(s.tablesID()))
 	return "postrider_" + hex.EncodeToString(sum[:10])
 }

@@ -83,7 +83,8 @@ func New(db *gorm.DB, options ...Option) (*Store, error) {
 	s := &Store{db: pool, dialect: found.dialect, cfg: cfg, prepares: found.dialect != postgres}
 	s.checkpoints.begin(found.checkpoint)
 	s.sql = statements{dialect: found.dialect, prefix: cfg.prefix, schema: cfg.schema}
-	// The same database, schema and prefix have the same id, whichever process asks.
+	// Two stores of this process on one database, schema and prefix have one id. What
+	// others know the tables by is in these, see schemaState.
 	sum := sha256.Sum256([]byte(found.identity + "\x00" + cfg.schema + "\x00" + cfg.prefix))
 	s.info = store.Info{
 		Name: found.dialect.String(), ID: found.dialect.String() + "_" + hex.EncodeToString(sum[:10]),

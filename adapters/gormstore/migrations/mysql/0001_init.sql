@@ -8,6 +8,9 @@ CREATE TABLE {meta} (
   value text NOT NULL
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+-- By this the tables are known wherever they are moved to.
+INSERT IGNORE INTO {meta} (name, value) VALUES ('store_id', UUID());
+
 CREATE TABLE {endpoints} (
   id varbinary(64) NOT NULL PRIMARY KEY,
   tenant varbinary(255) NOT NULL,

@@ -7,6 +7,9 @@ CREATE TABLE {meta} (
   value text NOT NULL
 );
 
+-- By this the tables are known wherever they are moved to.
+INSERT INTO {meta} (name, value) VALUES ('store_id', replace(gen_random_uuid()::text, '-', '')) ON CONFLICT (name) DO NOTHING;
+
 CREATE TABLE {endpoints} (
   id text COLLATE "C" PRIMARY KEY,
   tenant text COLLATE "C" NOT NULL,

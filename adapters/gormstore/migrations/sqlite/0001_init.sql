@@ -7,6 +7,9 @@ CREATE TABLE {meta} (
   value TEXT NOT NULL
 );
 
+-- By this the tables are known wherever they are moved to.
+INSERT INTO {meta} (name, value) VALUES ('store_id', lower(hex(randomblob(16)))) ON CONFLICT (name) DO NOTHING;
+
 CREATE TABLE {endpoints} (
   id TEXT PRIMARY KEY,
   tenant TEXT NOT NULL,
