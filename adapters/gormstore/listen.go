@@ -86,7 +86,8 @@ func (s *Store) listen(ctx context.Context, wake func(...string)) (err error) {
 
 // hear listens on l until it fails or ctx ends.
 func (s *Store) hear(ctx context.Context, l listener, wake func(...string)) error {
-	if err := l.exec(ctx, "LISTEN "+postgres.quote(s.channel())); err != nil {
+	ear := "LISTEN " + postgres.quote(s.channel())
+	if err := l.exec(ctx, ear); err != nil {
 		return err
 	}
 	echo := echoMark + rand.Text()
@@ -113,6 +114,13 @@ func (s *Store) hear(ctx context.Context, l listener, wake func(...string)) erro
 			return err
 		case payload == echo:
 			echoed = true
+			// The session is this connection's, and must not end because nobody publishes.
+			// What it was told last is how administrators see what it does.
+			for _, text := range []string{"SET idle_session_timeout = 0", ear} {
+				if err := l.exec(ctx, text); err != nil {
+					return err
+				}
+			}
 		case !strings.HasPrefix(payload, echoMark):
 			if teller, lanes := heard(payload); teller != own {
 				echoed = true
