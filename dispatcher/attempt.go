@@ -64,11 +64,9 @@ func (r *run) attempt(j *job, s *egress.Sender) {
 	}
 	t, err := e.target(r.ctx, j.endpoint)
 	if err != nil {
-		// The keyring does not answer, or lacks a key that another process has:
-		// no fault of the receiver, and no retry is used up.
-		e.cfg.logger.ErrorContext(r.ctx, "endpoint cannot be opened", "endpoint", j.endpoint.ID, "error", err)
+		// The keyring does not answer, or lacks a key that another process has.
 		e.lanes.finish(j.flight, landedUnsent, time.Now())
-		r.settler.add(j, outcome{state: StatePending, delay: keyDelay, reason: CodeUnsendable})
+		r.awaitKey(j, "endpoint cannot be opened", err)
 		return
 	}
 	a, result, how := e.send(r.ctx, s, t, j)
@@ -80,9 +78,7 @@ func (r *run) attempt(j *job, s *egress.Sender) {
 	}
 	var away unsignedError
 	if result.Code == CodeUnsendable && errors.As(result.Err, &away) {
-		// As above: nothing was tried.
-		e.cfg.logger.ErrorContext(r.ctx, "request cannot be signed", "delivery", j.delivery.ID, "endpoint", j.endpoint.ID, "error", away)
-		r.settler.add(j, outcome{state: StatePending, delay: keyDelay, reason: CodeUnsendable})
+		r.awaitKey(j, "request cannot be signed", away)
 		return
 	}
 	e.observers.apart(1, func(one observers, _ int) { one.attempted(r.ctx, *j.delivery, a) })

@@ -33,7 +33,9 @@ type Engine struct {
 
 	matches matchCache
 	targets targetCache
-	lanes   *lanes
+	// keysAway spaces what is logged of keys that do not answer.
+	keysAway seldom
+	lanes    *lanes
 
 	// look asks the watching goroutine to look for work now.
 	look chan struct{}

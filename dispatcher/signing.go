@@ -17,6 +17,34 @@ const keyDelay = 30 * time.Second
 // remain under the lease for the request and for storing what came of it.
 func (e *Engine) keyTimeout() time.Duration { return min(e.cfg.timeout, e.cfg.leaseMargin/2) }
 
+// awaitKey has a delivery rest that cannot be sent for want of a key: no fault of
+// the receiver, so that no attempt is recorded and no retry used up.
+func (r *run) awaitKey(j *job, what string, err error) {
+	if more, ok := r.e.keysAway.say(time.Now()); ok {
+		r.e.cfg.logger.ErrorContext(r.ctx, what, "endpoint", j.endpoint.ID, "error", err, "more", more)
+	}
+	r.settler.add(j, outcome{state: StatePending, delay: keyDelay, reason: CodeUnsendable})
+}
+
+// seldom lets something be said once a second.
+type seldom struct {
+	mu    sync.Mutex
+	next  time.Time
+	quiet int
+}
+
+// say tells whether to speak, and how often it has told not to since the last time.
+func (s *seldom) say(now time.Time) (quiet int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now.Before(s.next) {
+		s.quiet++
+		return 0, false
+	}
+	quiet, s.quiet, s.next = s.quiet, 0, now.Add(time.Second)
+	return quiet, true
+}
+
 // unsignedError says that the signer failed for a reason that may pass.
 type unsignedError struct{ error }
 

@@ -1,11 +1,15 @@
 package dispatcher_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ed25519"
 	"errors"
 	"io"
+	"log/slog"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -93,6 +97,41 @@ func TestDeliveriesWaitForKeys(t *testing.T) {
 			})
 		}
 	}
+}
+
+// However many deliveries wait for a key, the log tells of it once a second.
+func TestKeysThatAreAwayAreLoggedSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const deliveries = 500
+		keys, logs := newRemoteKeys(t), bytes.Buffer{}
+		away := func(context.Context) error { return errors.New("unavailable") }
+		e := newEngine(t, memstore.New(), &receiver{}, dispatcher.WithKeyring(keys), dispatcher.WithSigner(signer.Ed25519(keys)),
+			dispatcher.WithLogger(slog.New(slog.NewTextHandler(&logs, nil))))
+		stop := start(t, e)
+		register(t, e, dispatcher.EndpointConfig{})
+		keys.away.Store(&away)
+		for range deliveries {
+			publish(t, e, dispatcher.Event{})
+		}
+		elapse(5 * time.Minute)
+		stop()
+		n := strings.Count(logs.String(), "unavailable")
+		if n == 0 || n > 5*60 {
+			t.Errorf("%d lines", n)
+		}
+		// Each one has been tried ten times: none is missing from the account.
+		told := n
+		for _, m := range regexp.MustCompile(`more=(\d+)`).FindAllStringSubmatch(logs.String(), -1) {
+			more, err := strconv.Atoi(m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			told += more
+		}
+		if told < 9*deliveries {
+			t.Errorf("%d of about %d are told of", told, 10*deliveries)
+		}
+	})
 }
 
 // A key that answers late leaves as much of the lease as the request may take.
