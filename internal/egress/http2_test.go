@@ -45,6 +45,11 @@ func (c *h2conn) goAway(last uint32, code byte) {
 // serveH2 calls handle for every complete request on every connection until it
 // returns false.
 func serveH2(t *testing.T, settings []byte, handle func(c *h2conn, stream uint32) bool) (url string, rt *http.Transport) {
+	return serveH2Frames(t, settings, func([9]byte, []byte) {}, handle)
+}
+
+// serveH2Frames also shows every frame of the client.
+func serveH2Frames(t *testing.T, settings []byte, show func(head [9]byte, payload []byte), handle func(c *h2conn, stream uint32) bool) (url string, rt *http.Transport) {
 	ca := newAuthority(t)
 	config := ca.server(t, nil)
 	config.NextProtos = []string{"h2"}
@@ -65,6 +70,7 @@ func serveH2(t *testing.T, settings []byte, handle func(c *h2conn, stream uint32
 			if _, err := io.ReadFull(c.br, payload); err != nil {
 				return
 			}
+			show(head, payload)
 			kind, flags, stream := head[3], head[4], binary.BigEndian.Uint32(head[5:])
 			switch {
 			case kind == frameSettings && flags&flagAck == 0:
@@ -137,6 +143,29 @@ func TestDoHTTP2Hostile(t *testing.T) {
 				t.Errorf("took %s", res.Timings.Total)
 			}
 		})
+	}
+}
+
+// A receiver may send as much of a body as the window allows before anybody reads
+// it, in each of its answers: little more than is going to be read at all.
+func TestDoHTTP2Window(t *testing.T) {
+	var window atomic.Uint32
+	window.Store(65535) // RFC 9113, section 6.9.2
+	u, rt := serveH2Frames(t, nil, func(head [9]byte, payload []byte) {
+		for s := payload; head[3] == frameSettings && len(s) >= 6; s = s[6:] {
+			if binary.BigEndian.Uint16(s) == 4 { // SETTINGS_INITIAL_WINDOW_SIZE
+				window.Store(binary.BigEndian.Uint32(s[2:]))
+			}
+		}
+	}, func(c *h2conn, stream uint32) bool {
+		c.ok204(stream)
+		return true
+	})
+	if res := post(t, rt, u, Limits{}); res.Status != 204 {
+		t.Fatalf("status %d, error %v", res.Status, res.Err)
+	}
+	if w := window.Load(); w < DefaultMaxBody+DefaultMaxDrain || w > 1<<18 {
+		t.Errorf("the window is %d bytes", w)
 	}
 }
 

@@ -107,6 +107,9 @@ func NewTransport(o Options) *http.Transport {
 		MaxResponseHeaderBytes: or(o.MaxHeaderBytes, DefaultMaxHeaderBytes),
 		DisableCompression:     true,
 		HTTP2: &http.HTTP2Config{
+			// What a receiver can have us hold of an answer that is not read yet. By
+			// default it is 4 MiB, hundreds of times as much as is kept.
+			MaxReceiveBufferPerStream: 128 << 10,
 			// A request that times out leaves its HTTP/2 connection in the pool.
 			// Without pings, all requests to a host whose packets vanish would go
 			// into that one connection until TCP gives up after 15 minutes.
