@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"net/textproto"
 	"net/url"
 	"strings"
@@ -110,6 +111,9 @@ func (a *attempt) fail(parent context.Context, u *url.URL, timeout time.Duration
 	case class == ClassDNS && errors.As(err, &dns):
 		// Without the resolver's own address, which is the host's business.
 		text = "lookup " + dns.Name + ": " + dns.Err
+	case class == ClassBlocked && isName(u):
+		// Without what it resolved to, which may be known to the host's resolver alone.
+		text = u.Hostname() + ": " + ErrBlocked.Error()
 	default:
 		text = withoutURL(err.Error(), u)
 		if errors.As(err, &op) && op.Source != nil {
@@ -189,6 +193,12 @@ func isClosedText(err error) bool {
 		}
 	}
 	return strings.HasPrefix(s, "stream error: stream ID ") && strings.HasSuffix(s, "; received from peer")
+}
+
+// isName tells whether DNS has to be asked where a URL leads.
+func isName(u *url.URL) bool {
+	_, err := netip.ParseAddr(u.Hostname())
+	return err != nil && !endsInNumber(u.Hostname())
 }
 
 func isTimeout(err error) bool {

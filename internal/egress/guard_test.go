@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 )
@@ -177,6 +178,22 @@ func TestDialRebinding(t *testing.T) {
 	defer rt.CloseIdleConnections()
 	if res := post(t, rt, "http://rebind.example.com/", Limits{}); !errors.Is(res.Err, ErrBlocked) {
 		t.Errorf("got %v, want ErrBlocked", res.Err)
+	}
+}
+
+// What a name leads to inside the host's network is not for those to know who may
+// read why an attempt failed, and who may have chosen the name to find out.
+func TestDialBlockedDoesNotTellAddresses(t *testing.T) {
+	resolver := fakeDNS(t, func(string) ([]netip.Addr, bool) { return []netip.Addr{netip.MustParseAddr("10.1.2.3")}, true })
+	rt := NewTransport(Options{Resolver: resolver})
+	defer rt.CloseIdleConnections()
+	res := post(t, rt, "http://vault.internal.example/", Limits{})
+	if text := res.Err.Error(); res.Class != ClassBlocked || strings.Contains(text, "10.") || !strings.Contains(text, "vault.internal.example") {
+		t.Errorf("class %q: %s", res.Class, text)
+	}
+	res = post(t, rt, "http://10.1.2.3/", Limits{})
+	if text := res.Err.Error(); res.Class != ClassBlocked || !strings.Contains(text, "10.1.2.3") {
+		t.Errorf("class %q: %s", res.Class, text)
 	}
 }
 
