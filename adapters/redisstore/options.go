@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Option changes what [New] makes.
@@ -58,7 +60,9 @@ func WithBestEffort() Option { return func(c *config) { c.bestEffort = true } }
 func WithWait(replicas int) Option { return func(c *config) { c.replicas = replicas } }
 
 // WithWaitTimeout sets how long the replicas of [WithWait] have to acknowledge.
-// It must be above 0; the default is 1 s.
+// At least 1 ms, and less than the client's ReadTimeout, which is 3 s by default:
+// the client takes a longer silence for a broken connection, and repeats the
+// command. The default is 1 s.
 func WithWaitTimeout(d time.Duration) Option { return func(c *config) { c.patience = d } }
 
 var (
@@ -73,7 +77,19 @@ var (
 	ErrNotReplicated = errors.New("redisstore: not acknowledged by enough replicas")
 )
 
-func (c *config) check() error {
+// readTimeout is how long a client waits for an answer, not above 0 if it waits
+// without an end, or is of a kind that does not tell.
+func readTimeout(client redis.UniversalClient) time.Duration {
+	switch c := client.(type) {
+	case *redis.Client:
+		return c.Options().ReadTimeout
+	case *redis.ClusterClient:
+		return c.Options().ReadTimeout
+	}
+	return 0
+}
+
+func (c *config) check(client redis.UniversalClient) error {
 	switch {
 	case c.prefix == "" || strings.ContainsAny(c.prefix, "{}\x00"):
 		return fmt.Errorf("redisstore: the prefix %q must not be empty and not have braces or a NUL", c.prefix)
@@ -81,8 +97,11 @@ func (c *config) check() error {
 		return fmt.Errorf("redisstore: the number of shards must be 1 to %d, it is %d", maxShards, c.shards)
 	case c.replicas < 0:
 		return fmt.Errorf("redisstore: the number of replicas to wait for must not be below 0, it is %d", c.replicas)
-	case c.patience <= 0:
-		return fmt.Errorf("redisstore: the time to wait for replicas must be above 0, it is %v", c.patience)
+	case c.patience < time.Millisecond:
+		return fmt.Errorf("redisstore: the time to wait for replicas must be at least 1 ms, it is %v", c.patience)
+	}
+	if t := readTimeout(client); c.replicas > 0 && t > 0 && c.patience >= t {
+		return fmt.Errorf("redisstore: the time to wait for replicas, %v, must be less than the client's ReadTimeout, %v", c.patience, t)
 	}
 	return nil
 }

@@ -19,11 +19,32 @@ func TestBadOptions(t *testing.T) {
 		"the number of shards":          WithShards(-1),
 		"1 to 1024, it is 1025":         WithShards(1025),
 		"the number of replicas":        WithWait(-1),
-		"the time to wait for replicas": WithWaitTimeout(-time.Second),
+		"the time to wait for replicas": WithWaitTimeout(500), // a number without its unit
 	} {
 		if _, err := New(client, option, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want an error with %q", err, want)
 		}
+	}
+	for name, c := range map[string]struct {
+		client redis.UniversalClient
+		wait   time.Duration
+		ok     bool
+	}{
+		"a default":         {redis.NewClient(&redis.Options{}), 3 * time.Second, false},
+		"a default cluster": {redis.NewClusterClient(&redis.ClusterOptions{}), 3 * time.Second, false},
+		"a short one":       {redis.NewClient(&redis.Options{ReadTimeout: 500 * time.Millisecond}), time.Second, false},
+		"a longer one":      {redis.NewClient(&redis.Options{ReadTimeout: 4 * time.Second}), 3 * time.Second, true},
+		"none":              {redis.NewClient(&redis.Options{ReadTimeout: -1}), time.Minute, true},
+	} {
+		config := config{prefix: defaultPrefix, patience: c.wait, replicas: 1}
+		if err := config.check(c.client); (err == nil) != c.ok || err != nil && !strings.Contains(err.Error(), "ReadTimeout") {
+			t.Errorf("a wait of %v beside %s ReadTimeout: %v", c.wait, name, err)
+		}
+		config.replicas = 0
+		if err := config.check(c.client); err != nil {
+			t.Errorf("without a wait, beside %s ReadTimeout: %v", name, err)
+		}
+		_ = c.client.Close()
 	}
 	if _, err := New(nil); err == nil {
 		t.Errorf("a nil client was accepted")

@@ -60,7 +60,7 @@ func New(client redis.UniversalClient, options ...Option) (*Store, error) {
 			o(&c)
 		}
 	}
-	if err := c.check(); err != nil {
+	if err := c.check(client); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)

@@ -70,7 +70,7 @@ func (s *Store) doAndWait(ctx context.Context, r request, touch string) (any, er
 
 // wait adds a WAIT to a pipeline.
 func (c *config) wait(ctx context.Context, p redis.Pipeliner) *redis.IntCmd {
-	cmd := redis.NewIntCmd(ctx, "wait", c.replicas, max(c.patience.Milliseconds(), 1))
+	cmd := redis.NewIntCmd(ctx, "wait", c.replicas, c.patience.Milliseconds())
 	_ = p.Process(ctx, cmd) // it only queues
 	return cmd
 }
