@@ -123,26 +123,29 @@ func (v vault) seal(ctx context.Context, plaintext []byte, tenant, endpoint, kin
 	return append([]byte{vaultSealed}, sealed...), nil
 }
 
+// open names the endpoint in its error: a list of many fails for one of them.
 func (v vault) open(ctx context.Context, stored []byte, tenant, endpoint, kind string, version int) ([]byte, error) {
+	plaintext, err := v.plaintext(ctx, stored, sealingContext(tenant, endpoint, kind, version))
+	if err != nil {
+		return nil, fmt.Errorf("dispatcher: %s of endpoint %s: %w", kind, endpoint, err)
+	}
+	return plaintext, nil
+}
+
+func (v vault) plaintext(ctx context.Context, stored, data []byte) ([]byte, error) {
 	if len(stored) == 0 {
-		return nil, fmt.Errorf("dispatcher: stored %s is empty", kind)
+		return nil, errors.New("nothing is stored")
 	}
 	switch stored[0] {
 	case vaultPlain:
 		return stored[1:], nil
 	case vaultSealed:
 		if v.keyring == nil {
-			return nil, fmt.Errorf("dispatcher: stored %s is sealed and there is no keyring", kind)
+			return nil, errors.New("sealed, and there is no keyring")
 		}
-		plaintext, err := contained(func() ([]byte, error) {
-			return v.keyring.Open(ctx, stored[1:], sealingContext(tenant, endpoint, kind, version))
-		})
-		if err != nil {
-			return nil, fmt.Errorf("dispatcher: open %s: %w", kind, err)
-		}
-		return plaintext, nil
+		return contained(func() ([]byte, error) { return v.keyring.Open(ctx, stored[1:], data) })
 	}
-	return nil, fmt.Errorf("dispatcher: stored %s has an unknown form %d; a newer version wrote it", kind, stored[0])
+	return nil, fmt.Errorf("stored in an unknown form %d; a newer version wrote it", stored[0])
 }
 
 // contained makes an error of a panic of the host's keyring: a delivery that cannot be

@@ -2,8 +2,10 @@ package dispatcher
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -41,8 +43,14 @@ func TestVaultOpensOnlyWhereItWasSealed(t *testing.T) {
 			return vault{}.open(ctx, sealed, "acme", "ep_1", kindSecret, 1)
 		},
 	} {
-		if got, err := open(); err == nil {
+		got, err := open()
+		if err == nil {
 			t.Errorf("another %s opened it: %q", name, got)
+			continue
+		}
+		about := map[string]string{"endpoint": "secret of endpoint ep_2: ", "shifted": "secret of endpoint p_1: ", "kind": "headers of endpoint ep_1: "}
+		if want := cmp.Or(about[name], "secret of endpoint ep_1: "); !strings.Contains(err.Error(), want) {
+			t.Errorf("another %s: %v, which does not say %q", name, err, want)
 		}
 	}
 	for i := range sealed {
