@@ -67,7 +67,8 @@ type EndpointManager interface {
 	// [store.ErrConflict] if none is prepared, or too many sign (see [Rotation]).
 	SwitchSecret(ctx context.Context, id string) error
 	// Pause holds deliveries back; they are made and wait. One small write,
-	// whatever the backlog.
+	// whatever the backlog. A disabled endpoint is paused then, so that deliveries
+	// are made for it again.
 	Pause(ctx context.Context, id string) error
 	// Resume makes a paused or disabled endpoint active.
 	Resume(ctx context.Context, id string) error
