@@ -39,13 +39,16 @@ type job struct {
 // attempt makes one attempt and hands its outcome to the settler.
 func (r *run) attempt(j *job, s *egress.Sender) {
 	defer r.attempts.Done()
-	var undecided func() // what has been sent has no outcome yet
+	var t *target
+	var a *store.Attempt
+	var result Result
+	undecided := false // what has been sent has no outcome yet
 	defer func() {
 		// Only a bug can bring us here with a panic: what hosts supply is guarded where
 		// it is called, though it may end the goroutine (runtime.Goexit). If nothing has
 		// been sent then, the lease runs out, and the delivery is tried again.
-		if undecided != nil {
-			undecided()
+		if undecided {
+			r.decide(t, j, a, result, Classify(result))
 		}
 		if !j.flight.ended {
 			r.e.lanes.finish(j.flight, landedUnsent, time.Now())
@@ -62,14 +65,15 @@ func (r *run) attempt(j *job, s *egress.Sender) {
 		r.giveBack(j)
 		return
 	}
-	t, err := e.target(r.ctx, j.endpoint)
-	if err != nil {
+	var err error
+	if t, err = e.target(r.ctx, j.endpoint); err != nil {
 		// The keyring does not answer, or lacks a key that another process has.
 		e.lanes.finish(j.flight, landedUnsent, time.Now())
 		r.awaitKey(j, "endpoint cannot be opened", err)
 		return
 	}
-	a, result, how := e.send(r.ctx, s, t, j)
+	var how landing
+	a, result, how = e.send(r.ctx, s, t, j)
 	j.flight.took = a.Duration
 	e.lanes.finish(j.flight, how, time.Now())
 	if result.Code == CodeInterrupted {
@@ -81,19 +85,21 @@ func (r *run) attempt(j *job, s *egress.Sender) {
 		r.awaitKey(j, "request cannot be signed", away)
 		return
 	}
-	e.observers.apart(1, func(one observers, _ int) { one.attempted(r.ctx, *j.delivery, a) })
-	decide := func(v Verdict) {
-		o := e.judge(t, j, result, v)
-		o.attempt = a
-		r.settler.add(j, o)
-	}
-	undecided = func() { decide(Classify(result)) }
+	undecided = true
+	e.observers.attempted(r.ctx, j.delivery, a)
 	v := e.callClassify(result)
-	decide(v)
-	undecided = nil
+	r.decide(t, j, a, result, v)
+	undecided = false
 	if v.Action == ActionDisable {
 		e.disableGone(r.ctx, j.endpoint)
 	}
+}
+
+// decide hands the outcome of an attempt to the settler.
+func (r *run) decide(t *target, j *job, a *store.Attempt, result Result, v Verdict) {
+	o := r.e.judge(t, j, result, v)
+	o.attempt = a
+	r.settler.add(j, o)
 }
 
 var errLate = errors.New("dispatcher: the lease ran out before the request was signed")
@@ -346,6 +352,6 @@ func (e *Engine) disableGone(ctx context.Context, tried *store.Endpoint) {
 	if err != nil {
 		// The next delivery gets the same answer and tries this again.
 		e.cfg.logger.ErrorContext(ctx, "endpoint that is gone could not be disabled", "endpoint", tried.ID, "error", err)
-		e.observers.apart(1, func(one observers, _ int) { one.storeFailed(ctx, "disable", err) })
+		e.observers.storeFailed(ctx, "disable", err)
 	}
 }

@@ -114,7 +114,7 @@ func (r *run) start(ctx context.Context, j *job, expired bool, storeNow time.Tim
 	e, d := r.e, j.delivery
 	if expired {
 		e.cfg.logger.WarnContext(ctx, "lease expired", "delivery", d.ID, "endpoint", d.EndpointID, "expiries", d.Expiries)
-		e.observers.apart(1, func(one observers, _ int) { one.leaseExpired(ctx, *d) })
+		e.observers.leaseExpired(ctx, d)
 	}
 	if r.settler.reclaimed(d) {
 		// Its outcome is here and could not be stored in time: it is stored under

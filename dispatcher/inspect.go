@@ -69,7 +69,7 @@ func checkTypeFilter(s string) error {
 }
 
 func checkSpan(from, to time.Time) error {
-	if !to.IsZero() && !to.After(from) {
+	if !from.IsZero() && !to.IsZero() && !to.After(from) {
 		return invalid("to", "must be after from")
 	}
 	return nil

@@ -114,14 +114,16 @@ func (o observers) published(ctx context.Context, e store.Event, refs []Delivery
 	})
 }
 
-func (o observers) attempted(ctx context.Context, d Delivery, a *Attempt) {
+func (o observers) attempted(ctx context.Context, d *Delivery, a *Attempt) {
 	if len(o.list) == 0 {
 		return
 	}
-	o.each("Attempted", func(ob *Observer) {
-		if ob.Attempted != nil {
-			ob.Attempted(ctx, d, *a)
-		}
+	o.apart(1, func(one observers, _ int) {
+		one.each("Attempted", func(ob *Observer) {
+			if ob.Attempted != nil {
+				ob.Attempted(ctx, *d, *a)
+			}
+		})
 	})
 }
 
@@ -142,8 +144,10 @@ func (o observers) settled(ctx context.Context, d Delivery) {
 	o.delivery(ctx, name, d, pick)
 }
 
-func (o observers) leaseExpired(ctx context.Context, d Delivery) {
-	o.delivery(ctx, "LeaseExpired", d, func(ob *Observer) func(context.Context, Delivery) { return ob.LeaseExpired })
+func (o observers) leaseExpired(ctx context.Context, d *Delivery) {
+	o.apart(1, func(one observers, _ int) {
+		one.delivery(ctx, "LeaseExpired", *d, func(ob *Observer) func(context.Context, Delivery) { return ob.LeaseExpired })
+	})
 }
 
 func (o observers) outcomeLost(ctx context.Context, d Delivery) {
@@ -167,10 +171,12 @@ func (o observers) endpointChanged(ctx context.Context, e Endpoint, c EndpointCh
 }
 
 func (o observers) storeFailed(ctx context.Context, operation string, err error) {
-	o.each("StoreFailed", func(ob *Observer) {
-		if ob.StoreFailed != nil {
-			ob.StoreFailed(ctx, operation, err)
-		}
+	o.apart(1, func(one observers, _ int) {
+		one.each("StoreFailed", func(ob *Observer) {
+			if ob.StoreFailed != nil {
+				ob.StoreFailed(ctx, operation, err)
+			}
+		})
 	})
 }
 

@@ -175,7 +175,7 @@ func newStoreBackoff() *backoff.ExponentialBackOff {
 func (e *Engine) storeFailed(ctx context.Context, operation string, err error, b *backoff.ExponentialBackOff) time.Duration {
 	wait := min(b.NextBackOff(), 2*time.Second)
 	e.cfg.logger.ErrorContext(ctx, "store call failed", "operation", operation, "error", err, "again_in", wait)
-	e.observers.apart(1, func(one observers, _ int) { one.storeFailed(ctx, operation, err) })
+	e.observers.storeFailed(ctx, operation, err)
 	return wait
 }
 
