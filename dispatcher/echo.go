@@ -21,21 +21,26 @@ const minEcho = 8
 // echoes are the values of an endpoint's own headers as an answer may repeat them:
 // error pages and receivers that somebody is testing print the request. They are
 // sealed in the store, and must not be recorded beside it.
-type echoes []string // the longest first
+type echoes [][]byte // the longest first
 
 // newEchoes returns what to look for if these fields are sent.
 func newEchoes(custom []store.Header) (e echoes) {
+	var all []string
 	for _, f := range custom {
 		if isPreference(f.Name) {
 			continue
 		}
 		for _, v := range parts(f) {
-			e = append(e, v, escapeEcho.Replace(v), escapeSlashes.Replace(v))
+			all = append(all, v, escapeEcho.Replace(v), escapeSlashes.Replace(v))
 		}
 	}
-	slices.SortFunc(e, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
-	e = slices.Compact(e)
-	return slices.DeleteFunc(e, func(v string) bool { return len(v) < minEcho })
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	for _, v := range slices.Compact(all) {
+		if len(v) >= minEcho {
+			e = append(e, []byte(v))
+		}
+	}
+	return e
 }
 
 // parts returns the value of a field, and what receivers take out of it.
@@ -91,15 +96,18 @@ func (e echoes) redact(a *store.Attempt, limit int) {
 // end, where it may have been cut. It does not change b.
 func (e echoes) replace(b []byte) []byte {
 	for _, v := range e {
-		if bytes.Contains(b, []byte(v)) {
-			b = bytes.ReplaceAll(b, []byte(v), []byte(redacted))
+		if bytes.Contains(b, v) {
+			b = bytes.ReplaceAll(b, v, []byte(redacted))
 		}
 	}
 	for _, v := range e {
-		for n := min(len(v), len(b)); n >= minEcho; n-- {
-			if bytes.HasSuffix(b, []byte(v[:n])) {
-				return append(b[:len(b)-n:len(b)-n], redacted...)
+		end := b[len(b)-min(len(v), len(b)):]
+		for i := bytes.Index(end, v[:minEcho]); i >= 0; i = bytes.Index(end, v[:minEcho]) {
+			if end = end[i:]; bytes.HasPrefix(v, end) {
+				n := len(b) - len(end)
+				return append(b[:n:n], redacted...)
 			}
+			end = end[1:]
 		}
 	}
 	return b
