@@ -69,7 +69,7 @@ func (r *run) attempt(j *job, s *egress.Sender) {
 	if t, err = e.target(r.ctx, j.endpoint); err != nil {
 		// The keyring does not answer, or lacks a key that another process has.
 		e.lanes.finish(j.flight, landedUnsent, time.Now())
-		r.awaitKey(j, "endpoint cannot be opened", err)
+		r.awaitKey(j, "open", err)
 		return
 	}
 	var how landing
@@ -82,7 +82,7 @@ func (r *run) attempt(j *job, s *egress.Sender) {
 	}
 	var away unsignedError
 	if result.Code == CodeUnsendable && errors.As(result.Err, &away) {
-		r.awaitKey(j, "request cannot be signed", away)
+		r.awaitKey(j, "sign", away)
 		return
 	}
 	undecided = true

@@ -19,9 +19,9 @@ func (e *Engine) keyTimeout() time.Duration { return min(e.cfg.timeout, e.cfg.le
 
 // awaitKey has a delivery rest that cannot be sent for want of a key: no fault of
 // the receiver, so that no attempt is recorded and no retry used up.
-func (r *run) awaitKey(j *job, what string, err error) {
+func (r *run) awaitKey(j *job, operation string, err error) {
 	if more, ok := r.e.keysAway.say(time.Now()); ok {
-		r.e.cfg.logger.ErrorContext(r.ctx, what, "endpoint", j.endpoint.ID, "error", err, "more", more)
+		r.e.cfg.logger.ErrorContext(r.ctx, "delivery waits for a key", "operation", operation, "endpoint", j.endpoint.ID, "error", err, "more", more)
 	}
 	r.settler.add(j, outcome{state: StatePending, delay: keyDelay, reason: CodeUnsendable})
 }
