@@ -166,7 +166,8 @@ func (e *Engine) Stop(ctx context.Context) error {
 		return nil
 	}
 	if ctx.Value(runKey{}) == r {
-		r.ask(nil)
+		var none context.Context // WithDrainTimeout bounds the draining
+		r.ask(none)
 		return errWithin
 	}
 	return r.stop(ctx)
