@@ -157,19 +157,9 @@ func (d *deliveryCandidates) ofEndpoints(ctx context.Context, c conn, endpoints 
 	if len(endpoints) > 1 {
 		each = min(n, 2*n/len(endpoints)+8)
 	}
-	condition, order := d.dialect.between("d", "endpoint_id", "id")
-	var text strings.Builder
-	var args []any
-	for i, id := range endpoints {
-		if i > 0 {
-			text.WriteString(" UNION ALL ")
-		}
-		fmt.Fprintf(&text, "SELECT * FROM (SELECT %d, d.id FROM {deliveries} d%s WHERE %s ORDER BY %s LIMIT ?) AS e%d",
-			i, d.dialect.through("deliveries_by_endpoint"), condition, order, i)
-		args = append(append(args, d.dialect.betweenArgs(named(id), between.to, between.from)...), each)
-	}
+	text, args := d.lists(endpoints, between, each)
 	read, last := make([]int, len(endpoints)), make([]int64, len(endpoints))
-	err = c.query(ctx, text.String(), args, func(rows *sql.Rows) error {
+	err = c.query(ctx, text, args, func(rows *sql.Rows) error {
 		var i int
 		var id int64
 		if err := rows.Scan(&i, &id); err != nil {
@@ -199,6 +189,43 @@ func (d *deliveryCandidates) ofEndpoints(ctx context.Context, c conn, endpoints 
 		found = found[:len(found)-1]
 	}
 	return found, false, nil
+}
+
+// postgresLists reads the lists of endpoints by one sub-select for all of them: the
+// server plans one for each of a union's, in each partition if there are any, which
+// took seconds.
+var postgresLists = func() string {
+	condition, order := postgres.between("d", "endpoint_id", "id")
+	condition = strings.ReplaceAll(condition, "(?, ?)", "(e.id, ?::bigint)")
+	return `SELECT e.place - 1, q.id FROM unnest(?::text[]) WITH ORDINALITY AS e(id, place) CROSS JOIN LATERAL (
+		SELECT d.id FROM {deliveries} d WHERE ` + condition + ` ORDER BY ` + order + ` LIMIT ?) q`
+}()
+
+// lists is a statement for the first deliveries of each of the endpoints: the place of
+// the endpoint, and the number.
+func (d *deliveryCandidates) lists(endpoints []string, between span, each int) (text string, args []any) {
+	if d.dialect == postgres {
+		var ids array
+		for _, id := range endpoints {
+			if named(id) == nil {
+				ids.null()
+			} else {
+				ids.text(id)
+			}
+		}
+		return postgresLists, []any{ids.String(), between.to, between.from, each}
+	}
+	condition, order := d.dialect.between("d", "endpoint_id", "id")
+	var b strings.Builder
+	for i, id := range endpoints {
+		if i > 0 {
+			b.WriteString(" UNION ALL ")
+		}
+		fmt.Fprintf(&b, "SELECT * FROM (SELECT %d, d.id FROM {deliveries} d%s WHERE %s ORDER BY %s LIMIT ?) AS e%d",
+			i, d.dialect.through("deliveries_by_endpoint"), condition, order, i)
+		args = append(append(args, d.dialect.betweenArgs(named(id), between.to, between.from)...), each)
+	}
+	return b.String(), args
 }
 
 // ofEvent reads the deliveries of an event, or of several, since each tenant can

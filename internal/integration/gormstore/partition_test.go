@@ -115,3 +115,49 @@ func TestPartitionDropped(t *testing.T) {
 		wasDelivered(t, s, d.Items[0].ID)
 	}
 }
+
+// scans counts the scans of a table, or its partitions, in a plan.
+func (p *plan) scans(table string) (n int) {
+	if strings.HasPrefix(p.Relation, table) && strings.Contains(p.Node, "Scan") {
+		n = 1
+	}
+	for i := range p.Plans {
+		n += p.Plans[i].scans(table)
+	}
+	return n
+}
+
+// TestPartitionedList holds that what the server plans for a list does not grow with
+// partitions times endpoints: with two dozens of each it took seconds.
+func TestPartitionedList(t *testing.T) {
+	h := newHost(t, postgresOf("17"))
+	plain := h.open(t, 2)
+	h.store(t, plain)
+	h.partition(t, plain)
+	db := explain(t, "17", 1)
+	s := h.bare(t, db.DB)
+	var endpoints []string
+	for i := range 30 {
+		endpoints = append(endpoints, fmt.Sprint("ep", i))
+	}
+	insert(t, s, newEvent("e", endpoints...), newEvent("f", endpoints...))
+	for _, q := range []store.DeliveryQuery{{}, {State: store.StatePending}, {EndpointID: "ep3"}, {EventID: "f"}} {
+		q.Limit = 50
+		db.look()
+		page, err := s.Deliveries(t.Context(), q)
+		if err != nil || len(page.Items) == 0 {
+			t.Fatalf("%+v: %d deliveries, %v", q, len(page.Items), err)
+		}
+		seen := 0
+		for _, e := range db.look() {
+			n := e.Plan.scans(h.table("deliveries"))
+			seen += n
+			if n > 30 {
+				t.Errorf("%+v: a statement has %d scans of 7 partitions", q, n)
+			}
+		}
+		if seen == 0 {
+			t.Errorf("%+v: no plan was seen", q)
+		}
+	}
+}
