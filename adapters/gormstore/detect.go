@@ -66,12 +66,18 @@ func detectPostgres(ctx context.Context, db *sql.DB) (database, error) {
 }
 
 func detectMySQL(ctx context.Context, db *sql.DB) (database, error) {
-	var version, identity, sent string
+	var version, identity, sent, completion string
 	var returned sql.NullString
-	err := db.QueryRowContext(ctx, "SELECT VERSION(), CONCAT(@@hostname, ' ', @@port, ' ', COALESCE(DATABASE(), '')), @@character_set_client, @@character_set_results").
-		Scan(&version, &identity, &sent, &returned)
+	var commits bool
+	err := db.QueryRowContext(ctx, `SELECT VERSION(), CONCAT(@@hostname, ' ', @@port, ' ', COALESCE(DATABASE(), '')), @@character_set_client, @@character_set_results,
+		@@autocommit, @@completion_type`).Scan(&version, &identity, &sent, &returned, &commits, &completion)
 	if err != nil {
 		return database{}, failed("asking the server for its version", err)
+	}
+	// Otherwise each statement begins a transaction, or each commit the next one: what
+	// is read is of long ago, what is locked stays so, and no other can be begun.
+	if !commits || completion != "NO_CHAIN" {
+		return database{}, fmt.Errorf("gormstore: connections have autocommit=%t and completion_type=%s: must be true and NO_CHAIN", commits, completion)
 	}
 	// Through another one, what a receiver has answered could not be stored, and its
 	// delivery would be sent again and again. NULL leaves what is returned as it is.

@@ -121,6 +121,18 @@ func TestRefusedCharacterSet(t *testing.T) {
 	}
 }
 
+// TestRefusedTransactions connects so that transactions begin by themselves.
+func TestRefusedTransactions(t *testing.T) {
+	for name, dsn := range map[string]string{"mysql": servers.SharedMySQL(t, "9").DSN, "mariadb": servers.SharedMariaDB(t, "10.11").DSN} {
+		for _, setting := range []string{"autocommit=0", "completion_type=1"} {
+			db := (&host{connect: fixed(mysql.Open(with(dsn, setting)))(t)}).open(t, 1)
+			if _, err := gormstore.New(db); err == nil || !strings.Contains(err.Error(), "must be true and NO_CHAIN") {
+				t.Errorf("%s with %s: %v", name, setting, err)
+			}
+		}
+	}
+}
+
 // TestTimeZones connects with settings that shift what drivers make of times.
 func TestTimeZones(t *testing.T) {
 	pg, my, maria := servers.SharedPostgres(t, "17").DSN, servers.SharedMySQL(t, "9").DSN, servers.SharedMariaDB(t, "10.11").DSN
