@@ -110,7 +110,9 @@ func NewReceiver(t TB, opts ...ReceiverOption) *Receiver {
 
 // Options are those with which an engine reaches the Receiver, and any other one
 // of this process: they trust its certificate ([dispatcher.WithRootCAs]) and
-// admit the loopback addresses ([dispatcher.WithPrivateAddresses]).
+// admit the loopback addresses ([dispatcher.WithPrivateAddresses]). An engine with
+// a transport of the host's own ([dispatcher.WithTransport]) is made without them,
+// and with a transport that for the test trusts any certificate.
 func (rc *Receiver) Options() []dispatcher.Option {
 	pool := x509.NewCertPool()
 	pool.AddCert(rc.server.Certificate())
