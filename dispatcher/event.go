@@ -207,17 +207,20 @@ func digestOf(ev Event) (digest []byte, err error) {
 	if ev.Key == "" && ev.ID == "" {
 		return nil, nil // nobody else can use the id
 	}
+	parts := [][]byte{[]byte(ev.Type), nil}
 	payload, ok := rawBytes(ev.Payload)
 	if s, isString := ev.Payload.(string); isString {
-		payload, ok = []byte(s), true
+		// The text "1" is not the JSON text 1.
+		payload, ok, parts = []byte(s), true, append(parts, []byte("text"))
 	}
 	if !ok {
 		if payload, err = jsonform.Marshal(ev.Payload); err != nil {
 			return nil, invalid("payload", "cannot be encoded as JSON: %v", err)
 		}
 	}
+	parts[1] = payload
 	h := sha256.New()
-	for _, part := range [][]byte{[]byte(ev.Type), payload} {
+	for _, part := range parts {
 		_, _ = h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 		_, _ = h.Write(part)
 	}
