@@ -70,7 +70,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return failed(doing, err)
 	}
-	return nil
+	return s.identify(ctx, doing)
 }
 
 func (s *Store) tables() migrate.Tables {
