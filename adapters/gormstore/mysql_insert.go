@@ -23,10 +23,11 @@ const (
 )
 
 // The statements before which a savepoint is set fail without ending the
-// transaction, if an id or a number is taken.
+// transaction, if an id or a number is taken. Its name is not that of the one around
+// a whole Insert in a host's transaction, which it would take the place of.
 const (
-	mysqlSavepoint = "SAVEPOINT postrider_insert"
-	mysqlRollback  = "ROLLBACK TO SAVEPOINT postrider_insert"
+	mysqlSavepoint = "SAVEPOINT postrider_round"
+	mysqlRollback  = "ROLLBACK TO SAVEPOINT postrider_round"
 )
 
 // insert leaves nothing behind if it fails because a number is taken: the caller
